@@ -1,0 +1,100 @@
+"""Source rows into records and tickets: ids, occurrences, programs looked up, and what is wrong with a row."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from engine.journal import Journal
+from engine.occurrences import Occurrences
+from engine.programs import ProgramBook
+from engine.settings import Config
+from engine.sources import SourceRow, files_of, rows_of
+from engine.tickets import Listener, Ticket
+from stages.entries import Entry, Record, chain
+from stages.errors import Rejected
+from stages.feedback import Feedback
+from stages.identity import Kind
+from stages.records import Origin, Reject, digest
+
+KINDS: dict[str, Kind] = {"raw": "file", "questions": "file", "unified": "file", "parsed": "program"}
+"""What a source row of a format is; below them it is a question."""
+RECORD_OVERHEAD = 4
+"""A live source row costs about so many times its own bytes."""
+
+
+class Admission:
+    """Makes the tickets and first records of one run."""
+
+    def __init__(self, config: Config, feedback: Feedback, journal: Journal) -> None:
+        """Reads the index of the programs, where rows are about programs. Raises: BadInput."""
+        self.config = config
+        self.occurrences = Occurrences()
+        self.later: Occurrences | None = None
+        self._index = -1
+        self._journal = journal
+        self.entry = Entry(config.source.format, config.source.code_field, feedback, config.verification.reading,
+                           self.occurrences)  # fmt: skip
+        files = files_of(config.source.parsed, config.base) if config.source.parsed else []
+        self.programs = ProgramBook(files, self.entry) if config.reach.programs else None
+
+    def files(self) -> list[Path]:
+        return files_of(self.config.source.path, self.config.base)
+
+    async def rows(self) -> AsyncIterator[SourceRow]:
+        async for row in rows_of(self.files(), self.config.base, self.config.source.code_field):
+            yield row
+
+    async def look_ahead(self) -> None:
+        """Of verified rows, learns which have a later turn in the source: those are not gone on with themselves."""
+        if self.config.source.format != "verified":
+            return
+        self.later = Occurrences()
+        async for row in self.rows():
+            messages = row.fields and row.fields.get("messages")
+            if isinstance(messages, list) and any(
+                m.get("role") == "assistant" for m in messages if isinstance(m, dict)
+            ):
+                try:
+                    self.later(chain(tuple(messages)))
+                except (KeyError, TypeError):
+                    continue  # the row itself will be rejected when its turn comes
+
+    def superseded(self, row: SourceRow) -> bool:
+        """Whether a later turn of the same conversation stands in the source."""
+        if self.later is None or row.fields is None:
+            return False
+        try:
+            return chain(tuple(row.fields["messages"]), row.fields["output"]) in self.later
+        except (KeyError, TypeError):
+            return False
+
+    def admit(self, row: SourceRow, listener: Listener | None = None) -> tuple[Ticket, Record | Reject]:
+        """The ticket of a row, and its record or why it has none.
+
+        The ticket's id is that of the row's content and of how often it stood there before.
+        """
+        self._index += 1
+        if row.fields is None:
+            place = f"{row.file}\n{row.line}\n{row.reason}"
+            id_ = digest("row", place, str(self.occurrences(place)))
+            ticket = Ticket(id_, Origin(id_, row.file, row.line, self._index), 1, listener)
+            return ticket, Reject(ticket.id, self._kind, row.reason, row.detail)
+        text = json.dumps(row.fields, sort_keys=True, separators=(",", ":"))
+        occurrence = self.occurrences(text)
+        origin = self.entry.origin(row.fields, row.file, row.line, self._index, occurrence)
+        place_of = Origin(origin.id, row.file, row.line, self._index)
+        ticket = Ticket(digest("row", text, str(occurrence)), place_of, RECORD_OVERHEAD * row.size_bytes, listener)
+        try:
+            program = self.programs.of(row.fields) if self.programs is not None else None
+            return ticket, self.entry.record(row.fields, origin, program)
+        except Rejected as exc:
+            return ticket, Reject(ticket.id, self._kind, exc.reason, exc.detail)
+
+    @property
+    def _kind(self) -> Kind:
+        return KINDS.get(self.config.source.format, "question")
+
+    def close(self) -> None:
+        self.occurrences.close()
+        if self.later is not None:
+            self.later.close()

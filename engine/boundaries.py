@@ -1,0 +1,82 @@
+"""Where outcomes leave the flow: rows into the run's files, rejects with their place, marks, and who listens."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from engine.journal import Journal
+from engine.tickets import Ticket
+from stages.records import Program, Reject, Row, Tally
+from stages.rows import boundary_of, program_content, rows_of
+
+ANSWERED = frozenset({"revision", "samples"})
+"""Ends of a run at which finished samples are written."""
+
+
+@dataclass(slots=True)
+class Boundaries:
+    """The flow's sink. until: the boundary at which records leave; entered: the one at which rows came in."""
+
+    journal: Journal
+    until: str
+    entered: str
+    max_rows: int = 0
+    written: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def full(self) -> bool:
+        return bool(self.max_rows) and self.written[self.until] >= self.max_rows
+
+    async def cross(self, ticket: Ticket, record: Any) -> Any | None:
+        if isinstance(record, Program):
+            record = await self._published(ticket, record)
+        if boundary_of(record) != self.until:
+            return record
+        for row in rows_of(record):
+            await self._emit(ticket, row)
+        return record if self.until == "verified" else None
+
+    async def _published(self, ticket: Ticket, program: Program) -> Program:
+        """The program, once it stands in programs.jsonl; its line there is what `itemid` counts."""
+        row = Row("programs", program.id, program_content(program))
+        number = await self.journal.emit(row.file, row.id, row.content, row.counts)
+        ticket.rows += 1
+        self.written["programs"] += 1
+        return program if program.item is not None else replace(program, item=number)
+
+    async def row(self, ticket: Ticket, row: Row) -> None:
+        if self.until in ANSWERED:
+            await self._emit(ticket, row)
+
+    async def _emit(self, ticket: Ticket, row: Row) -> None:
+        await self.journal.emit(row.file, row.id, row.content, row.counts)
+        ticket.rows += 1
+        self.written[row.file] += 1
+        if ticket.listener is not None and row.file == self.until:
+            await ticket.listener(row)
+
+    async def reject(self, ticket: Ticket, reject: Reject, stage: str) -> None:
+        content = {
+            "id": reject.id, "kind": reject.kind, "stage": stage, "reason": reject.reason, "detail": reject.detail,
+            "source": {"id": ticket.origin.id, "file": ticket.origin.file, "line": ticket.origin.line},
+            "attempt": reject.attempt, **reject.more,
+        }  # fmt: skip
+        counts = {f"rejects.{reject.kind}.{reject.reason}": 1, **_module_counts(reject)}
+        await self.journal.emit("rejects", f"{reject.kind}:{reject.id}:{reject.attempt}", content, counts)
+        ticket.rejects.append(reject.reason)
+        self.written["rejects"] += 1
+
+    async def tally(self, tally: Tally) -> None:
+        await self.journal.tally(tally.id, tally.counts)
+
+    async def finished(self, ticket: Ticket) -> None:
+        await self.journal.mark(ticket.id, ticket.rejected or "")
+
+
+def _module_counts(reject: Reject) -> Mapping[str, int]:
+    """Missing modules by name, so that the report can rank them."""
+    if reject.reason != "module":
+        return {}
+    names = reject.detail.removeprefix("Not there: ").rstrip(".").split(", ")
+    return {f"missing_modules.{name}": 1 for name in names if name.isidentifier()}

@@ -1,0 +1,129 @@
+"""The command: reads the run file, runs, shows how it goes, and ends with the exit status of DESIGN's contract.
+
+0 finished; 1 stopped with work left, the same command continues; 2 the command, the run file, the input, a key
+or the folder is wrong; 3 the machine failed, or a bug.
+"""
+
+import argparse
+import asyncio
+import logging
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from engine.config import load_config
+from engine.core import Engine
+from engine.errors import BadInput, EngineError
+from engine.monitor import watch
+from engine.report import report_of, summary
+from engine.settings import Config
+
+USAGE = """\
+python -m engine RUN.toml [--set section.key=value ...]    run, or go on with, what the run file says
+python -m engine init DIR                                  write a starter: source files and a commented run file"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command. Returns its exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("engine.monitor").setLevel(logging.INFO)
+    try:
+        if arguments and arguments[0] == "init":
+            return _init(arguments[1:])
+        return _run(arguments)
+    except EngineError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return exc.exit_status
+    except KeyboardInterrupt:
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m engine", usage=USAGE, add_help=True)
+    parser.add_argument("run_file", help="a run file (TOML)")
+    parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides",
+                        help="lays a setting over the run file; may be given again")  # fmt: skip
+    return parser
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parsed = _parser().parse_args(arguments)
+    path = Path(parsed.run_file)
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder; give the run file in it, such as {path / 'run.toml'}")
+    config = load_config(path, parsed.overrides)
+    if not config.source.path:
+        raise BadInput(f"{path}: [source] path is missing: the files to read")
+    again = f"python -m engine {' '.join(arguments)}"
+    return asyncio.run(_supervised(config, again))
+
+
+async def _supervised(config: Config, again: str) -> int:
+    """One run under signals: the first drains, the second cancels."""
+    loop = asyncio.get_running_loop()
+    signals: asyncio.Queue[str] = asyncio.Queue()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, signals.put_nowait, signal.Signals(number).name)
+    async with Engine(config) as engine:
+        running = asyncio.create_task(engine.run())
+        watching = asyncio.create_task(watch(engine))
+        stopping = asyncio.create_task(_stop_on_signals(engine, signals, running))
+        try:
+            await running
+        except asyncio.CancelledError:
+            if not stopping.done():
+                raise
+        finally:
+            for task in (watching, stopping):
+                task.cancel()
+            await asyncio.gather(watching, stopping, return_exceptions=True)
+            report = await report_of(engine)
+            _tell(config, report)
+        if engine.finished:
+            return 0
+        left = report["source"]["live"]
+        print(f"stopped; {left} source rows are under way or more are left. To go on: {again}", file=sys.stderr)
+        return 1
+
+
+async def _stop_on_signals(engine: Engine, signals: "asyncio.Queue[str]", running: "asyncio.Task[None]") -> None:
+    name = await signals.get()
+    grace_s = engine.config.limits.grace_s
+    print(f"{name}: no more is taken in; what is live gets {grace_s:g} s (again: stop at once)", file=sys.stderr)
+    engine.stop()
+    draining = asyncio.create_task(engine.drained(grace_s))
+    second = asyncio.create_task(signals.get())
+    await asyncio.wait({draining, second}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (draining, second):
+        task.cancel()
+    running.cancel()
+
+
+def _tell(config: Config, report: "dict[str, object]") -> None:
+    for line in summary(report):
+        print(line)
+    if config.folder is not None:
+        print(f"rows are in {config.folder / (config.output.until + '.jsonl')}")
+
+
+def _init(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m engine init")
+    parser.add_argument("dir", help="a folder to write the starter into; it must be new or empty")
+    folder = Path(parser.parse_args(arguments).dir)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput(f"{folder} is there already and not empty; choose another folder")
+    starter = resources.files("engine").joinpath("starter")
+    try:
+        (folder / "code").mkdir(parents=True)
+        with resources.as_file(starter) as files:
+            shutil.copy(files / "run.toml", folder / "run.toml")
+            for file in sorted((files / "code").glob("*.py")):
+                shutil.copy(file, folder / "code" / file.name)
+    except OSError as exc:
+        raise BadInput(f"{folder}: cannot be written: {exc.strerror}") from exc
+    print(f"wrote {folder / 'run.toml'} and {len(list((folder / 'code').iterdir()))} source files.")
+    print(f"next: python -m engine {folder / 'run.toml'}")
+    return 0

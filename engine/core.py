@@ -1,0 +1,311 @@
+"""The engine: a run's resources opened together, source rows fed in, rows coming out, and an orderly end.
+
+    async with Engine(load_config("run.toml")) as engine:
+        async for sample in engine.stream(source_files):
+            ...
+
+No signal handlers and no global state: the command adds those. Everything that is opened is closed on leaving.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+
+from engine.admission import Admission
+from engine.boundaries import Boundaries
+from engine.errors import BadInput, EngineError, MachineFailed, Stopped
+from engine.flow import Flow
+from engine.journal import Journal
+from engine.ports import Effects
+from engine.report import Spending, write_report
+from engine.settings import Config
+from engine.sources import SourceRow, files_of, rows_of
+from engine.tickets import Ticket, Window, WindowClosed
+from engine.wiring import ENTRIES, CodeGraph, Wiring
+from sandbox import Limits, Sandbox, SandboxError
+from stages.errors import Misconfigured
+from stages.inference.client import World, open_session
+from stages.records import Reject, Row
+
+logger = logging.getLogger(__name__)
+SourceItem = Mapping[str, Any] | str | Path
+HELD_ROWS = 256
+"""Finished rows that wait for a slow reader of `stream` before the flow does."""
+FREE = frozenset({("source", "path"), ("output", "dir"), ("limits",), ("sandbox", "workers"), ("prediction", "pairs"),
+                  ("prediction", "samples"), ("prediction", "directions")})  # fmt: skip
+"""Settings that may change when a folder's run goes on: they change no row, or only add some."""
+FREE_OF_MODELS = frozenset({"base_url", "api_key_env", "concurrency", "timeout_s", "attempts", "price"})
+
+
+class Engine:
+    """One run. Enter it, then use `run`, or `stream` and `submit`; `stop` drains. Not to be entered twice.
+
+    Raises, on entering: BadInput, MachineFailed.
+    """
+
+    def __init__(self, config: Config, *, world: World | None = None) -> None:
+        self.config = config
+        self.spending = Spending(config.models)
+        self._world = world or World()
+        self._stack = AsyncExitStack()
+        self._stopping = asyncio.Event()
+        self._fresh = True
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        await self.flow.__aenter__()
+        return self
+
+    async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None,
+                        traceback: TracebackType | None) -> None:  # fmt: skip
+        await self.flow.__aexit__(exc_type, exc, traceback)
+        with anyio.CancelScope(shield=True):
+            await self._stack.aclose()
+
+    async def _open(self) -> None:
+        config, stack = self.config, self._stack
+        self.started = self._world.clock()
+        settings = config.sandbox
+        limits = Limits(settings.cpu_s, settings.wall_s, settings.memory_mb << 20)
+        self.window = Window(1, config.limits.live_bytes, lambda: self.wiring.demand())
+        try:
+            sandbox = Sandbox(limits, workers=settings.workers, python=settings.python, changed=self.window.changed)
+            self.sandbox = await stack.enter_async_context(sandbox)
+        except SandboxError as exc:
+            raise BadInput(str(exc)) from exc
+        self.journal = await stack.enter_async_context(Journal(config.folder))
+        await self._resume()
+        session = await stack.enter_async_context(open_session())
+        self.effects = Effects(self.journal)
+        try:
+            self.wiring = Wiring(config, self.sandbox, self.effects, session, self._world, self.window.changed,
+                                 self.spending.add)  # fmt: skip
+            nodes = self.wiring.nodes()
+            self.admission = Admission(config, self.wiring.feedback, self.journal)
+        except Misconfigured as exc:
+            raise BadInput(str(exc)) from exc
+        stack.callback(self.admission.close)
+        self.window.size = max(2, self.wiring.window_size())
+        self.boundaries = Boundaries(self.journal, config.output.until, config.source.format, config.limits.max_rows)
+        self.flow = Flow(nodes, CodeGraph(), self.boundaries, self.window, queue_size=max(64, self.window.size),
+                         bugs=config.limits.bugs)  # fmt: skip
+        stack.push_async_callback(self._report)
+
+    async def _resume(self) -> None:
+        """Checks that the folder's run is this one, and remembers its settings. Raises: BadInput."""
+        now = self.config.model_dump(mode="json")
+        before = await self.journal.note("settings")
+        self._fresh = before is None
+        if before is not None:
+            differing = _differences(json.loads(before), now)
+            if differing:
+                raise BadInput(f"{self.config.folder}: this folder's run has other settings: {', '.join(differing)}; "
+                               "use another output.dir, or set them back")  # fmt: skip
+        await self.journal.remember("settings", json.dumps(now))
+        if self.config.folder is not None:
+            text = json.dumps({"schema": 1, **now}, indent=2, ensure_ascii=False)
+            try:
+                (self.config.folder / "run.json").write_text(text + "\n")
+            except OSError as exc:
+                raise MachineFailed(f"{self.config.folder}: cannot be written: {exc.strerror}") from exc
+
+    async def run(self) -> None:
+        """Takes all of the configured source through the flow, and returns when nothing is live.
+
+        Raises: EngineError, what stopped it. After `stop` it returns early; `finished` tells the difference.
+        """
+        self.admission.files()  # says at once that there is nothing, if so
+        await self.admission.look_ahead()
+        taken = 0
+        async for row in self.admission.rows():
+            if self._stopping.is_set() or self.flow.failure or self.boundaries.full:
+                break
+            if self.config.limits.max_files and taken >= self.config.limits.max_files:
+                break
+            taken += 1
+            await self._feed(row, skip_finished=True)
+        if not taken and self._fresh and not self._stopping.is_set():
+            raise BadInput(f"source.path: {', '.join(self.config.source.path)}: there is not one row in it")
+        await self.flow.quiet()
+        if self.flow.failure is not None:
+            raise self.flow.failure
+
+    @property
+    def finished(self) -> bool:
+        """Whether the whole source (up to max_files) has gone through."""
+        return not self._stopping.is_set() and not self.flow.live and self.flow.failure is None
+
+    def stop(self) -> None:
+        """Admits no more; what is live goes on to its end."""
+        self._stopping.set()
+        self.window.close()
+
+    async def drained(self, grace_s: float) -> bool:
+        """Waits until nothing is live, at most `grace_s` seconds."""
+        with anyio.move_on_after(grace_s):
+            await self.flow.quiet()
+        return not self.flow.live
+
+    async def submit(self, source_file: SourceItem) -> list[dict[str, Any]]:
+        """All rows of one source file, in the order of their finishing. Raises: EngineError."""
+        rows: list[dict[str, Any]] = []
+
+        async def listen(row: Row) -> None:
+            rows.append(dict(row.content))
+
+        tickets = [await self._feed(item, listen) async for item in self._rows_of(source_file)]
+        try:
+            for ticket in tickets:
+                await ticket.done.wait()
+        except asyncio.CancelledError:
+            for ticket in tickets:
+                ticket.cancel()
+            raise
+        self._check()
+        return rows
+
+    async def stream(
+        self, source_files: Iterable[SourceItem] | AsyncIterable[SourceItem]
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The rows of many source files, each as soon as it is final. Closing early cancels what is under way.
+
+        Items are rows (mappings with the fields of source.format), paths, or the text of a source file.
+        Raises: EngineError.
+        """
+        rows: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(HELD_ROWS)
+        live: set[Ticket] = set()
+
+        async def listen(row: Row) -> None:
+            await rows.put(dict(row.content))
+
+        feeding = asyncio.create_task(self._feed_all(source_files, listen, live, rows))
+        try:
+            while (row := await rows.get()) is not None:
+                yield row
+            await feeding
+            self._check()
+        finally:
+            feeding.cancel()
+            for ticket in live:
+                ticket.cancel()
+
+    async def _feed_all(self, items: Iterable[SourceItem] | AsyncIterable[SourceItem], listen: Any, live: set[Ticket],
+                        rows: "asyncio.Queue[dict[str, Any] | None]") -> None:  # fmt: skip
+        try:
+            async for item in _each(items):
+                if self._stopping.is_set() or self.flow.failure:
+                    break
+                async for row in self._rows_of(item):
+                    ticket = await self._feed(row, listen)
+                    live.add(ticket)
+                    live.difference_update(
+                        [done for done in live if done.done.is_set()] if len(live) > HELD_ROWS else ()
+                    )
+            for ticket in tuple(live):
+                await ticket.done.wait()
+        finally:
+            await rows.put(None)
+
+    async def _feed(self, row: SourceRow, listener: Any = None, *, skip_finished: bool = False) -> Ticket:
+        """Sends one row into the flow, waiting until the window lets it in."""
+        ticket, record = self.admission.admit(row, listener)
+        if skip_finished and not self._fresh and await self.journal.marked(ticket.id) is not None:
+            ticket.done.set()
+            return ticket
+        try:
+            if isinstance(record, Reject):
+                await self.flow.refuse(ticket, record, "source")
+            elif self.admission.superseded(row):
+                await self.journal.mark(ticket.id, "")
+                ticket.done.set()
+            else:
+                await self.flow.enter(ticket, record, ENTRIES[self.config.source.format])
+        except WindowClosed:
+            ticket.done.set()
+        if self.flow.failure is not None:
+            ticket.done.set()
+        return ticket
+
+    async def _rows_of(self, item: SourceItem) -> AsyncIterator[SourceRow]:
+        if isinstance(item, Mapping):
+            yield SourceRow("", 0, dict(item), len(str(item)))
+        elif isinstance(item, Path) or (
+            "\n" not in item and await asyncio.to_thread(_is_file, self.config.base / item)
+        ):
+            async for row in rows_of(
+                files_of([str(item)], self.config.base), self.config.base, self.config.source.code_field
+            ):
+                yield row
+        else:
+            yield SourceRow("", 0, {self.config.source.code_field: item}, len(item))
+
+    def _check(self) -> None:
+        if self.flow.failure is not None:
+            raise self.flow.failure
+        if self._stopping.is_set():
+            raise Stopped("the engine was stopped")
+
+    def statistics(self) -> Mapping[str, Any]:
+        """A snapshot for people and machines: counts by kind, what waits where, models, sandbox, spending."""
+        return {
+            "counts": self.flow.counts, "live": self.flow.live, "nodes": self.flow.statistics(),
+            "written": dict(self.boundaries.written), "sandbox": self.sandbox.statistics(),
+            "in_flight": sum(permits.held for permits in self.wiring.permits[1:]),
+            "elapsed_s": self._world.clock() - self.started, "spending": self.spending, "effects": self.effects,
+        }  # fmt: skip
+
+    async def _report(self) -> None:
+        """Writes report.json; a run that could not begin or a machine that failed leaves the old one."""
+        try:
+            await write_report(self)
+        except (EngineError, OSError) as exc:
+            logger.warning("report.json could not be written: %s", exc)
+
+
+async def _each(items: Iterable[SourceItem] | AsyncIterable[SourceItem]) -> AsyncIterator[SourceItem]:
+    if isinstance(items, (str, Path, Mapping)):
+        yield items
+    elif isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long to be one
+        return False
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """The settings that differ and shape rows, by name."""
+    found = []
+    for section in sorted(before.keys() | now.keys()):
+        old, new = before.get(section, {}), now.get(section, {})
+        if (section,) in FREE or not isinstance(old, dict) or not isinstance(new, dict):
+            continue
+        if section == "models":
+            names = sorted(old.keys() | new.keys())
+            found += [f"models.{name}.{key}" for name in names for key in _changed(old.get(name, {}), new.get(name, {}))
+                      if key not in FREE_OF_MODELS]  # fmt: skip
+        else:
+            found += [f"{section}.{key}" for key in _changed(old, new) if (section, key) not in FREE]
+    return found
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]

@@ -1,0 +1,135 @@
+"""report.json and the summary: what went in, what came out, what was dropped and why, what it cost."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from engine.settings import ModelSettings
+from stages.records import SCHEMA, Usage
+
+if TYPE_CHECKING:
+    from engine.core import Engine
+
+
+@dataclass(slots=True)
+class Spending:
+    """What the models of this process's part of the run have used."""
+
+    models: Mapping[str, ModelSettings]
+    usage: dict[str, Usage] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
+
+    def add(self, model: str, usage: Usage) -> None:
+        self.usage[model] = self.usage.get(model, Usage()) + usage
+        self.calls[model] = self.calls.get(model, 0) + 1
+
+    @property
+    def usd(self) -> float:
+        prices = {settings.model or "simulated": settings.price for settings in self.models.values()}
+        total = 0.0
+        for model, usage in self.usage.items():
+            price = prices.get(model)
+            if price is not None:
+                fresh = usage.input_tokens - usage.cached_tokens
+                total += (
+                    fresh * price.input + usage.cached_tokens * price.cached_input + usage.output_tokens * price.output
+                )
+        return total / 1e6
+
+    def row(self) -> dict[str, Any]:
+        return {"usd": round(self.usd, 6),
+                "models": {model: {"calls": self.calls[model], **usage.row()} for model, usage in self.usage.items()}}  # fmt: skip
+
+
+async def report_of(engine: "Engine") -> dict[str, Any]:
+    """The report of the whole folder: counts come from the journal, and so survive kills."""
+    endings = await engine.journal.endings()
+    finished = endings.pop("", 0)
+    live = engine.flow.live
+    nested = _nested(await engine.journal.counts())
+    return {
+        "schema": SCHEMA,
+        "source": {
+            "read": finished + sum(endings.values()) + live, "finished": finished,
+            "rejected": dict(sorted(endings.items())), "live": live,
+        },
+        "kinds": _kinds(engine),
+        "samples": nested.get("samples", {}),
+        "verdicts": nested.get("verdicts", {}),
+        "rejects": nested.get("rejects", {}),
+        "missing_modules": dict(sorted(nested.get("missing_modules", {}).items(), key=lambda item: -item[1])),
+        "unasked": nested.get("unasked", {}),
+        "this_process": {
+            "elapsed_s": round(engine.statistics()["elapsed_s"], 3), "spending": engine.spending.row(),
+            "effects_made": engine.effects.made, "effects_replayed": engine.effects.replayed,
+        },
+        "isolation": engine.sandbox.isolation,
+        "journal_bytes": await engine.journal.size_bytes(),
+    }  # fmt: skip
+
+
+def _kinds(engine: "Engine") -> dict[str, dict[str, int]]:
+    """read = finished + rejected + live for each kind of record, in this process."""
+    counts = engine.flow.counts
+    return {
+        kind: {"read": counts.read[kind], "finished": counts.finished[kind], "rejected": counts.rejected[kind],
+               "live": counts.live(kind)}
+        for kind in sorted(counts.read)
+    }  # fmt: skip
+
+
+def _nested(counts: Mapping[str, int]) -> dict[str, Any]:
+    """`a.b.c: n` as `{a: {b: {c: n}}}`."""
+    tree: dict[str, Any] = defaultdict(dict)
+    for name, count in sorted(counts.items()):
+        *path, last = name.split(".")
+        place: Any = tree
+        for key in path:
+            place = place.setdefault(key, {})
+        place[last] = count
+    return dict(tree)
+
+
+async def write_report(engine: "Engine") -> None:
+    folder = engine.config.folder
+    if folder is None:
+        return
+    text = json.dumps(await report_of(engine), indent=2, ensure_ascii=False) + "\n"
+    fresh = folder / "report.json.part"
+    fresh.write_text(text)  # noqa: ASYNC240  # small, and once a run
+    fresh.replace(folder / "report.json")
+
+
+def summary(report: Mapping[str, Any]) -> list[str]:
+    """The funnel, for a terminal."""
+    source, kinds = report["source"], report["kinds"]
+    lines = [f"source rows   {source['read']:>8} read  = {source['finished']} finished"
+             f" + {sum(source['rejected'].values())} rejected + {source['live']} live"]  # fmt: skip
+    for kind, name in (("program", "programs"), ("question", "questions")):
+        if kind in kinds:
+            one = kinds[kind]
+            lines.append(f"{name:<13} {one['read']:>8} made  = {one['finished']} finished + {one['rejected']} rejected"
+                         f" + {one['live']} live")  # fmt: skip
+    if report["samples"]:
+        total = sum(report["samples"].values())
+        told = ", ".join(
+            f"{count} {name.replace('_', ' ')}" for name, count in sorted(report["samples"].items(), key=_order)
+        )
+        lines.append(f"samples       {total:>8} rows  = {told}")
+    for kind, reasons in report["rejects"].items():
+        told = ", ".join(f"{count} {name}" for name, count in sorted(reasons.items(), key=lambda item: -item[1]))
+        lines.append(f"rejected      {sum(reasons.values()):>8} {kind + 's':<9} {told}")
+    if report["unasked"]:
+        told = ", ".join(f"{count} {name}" for name, count in report["unasked"].items())
+        lines.append(f"not asked     {sum(report['unasked'].values()):>8} pairs     {told}")
+    here = report["this_process"]
+    lines.append(f"this process  {here['elapsed_s']:.1f} s, {here['effects_made']} calls made, "
+                 f"{here['effects_replayed']} answered from the journal, {here['spending']['usd']:.4f} USD; "
+                 f"sandbox: {report['isolation']}")  # fmt: skip
+    return lines
+
+
+def _order(item: tuple[str, int]) -> tuple[bool, str]:
+    return (not item[0].startswith("right"), item[0])

@@ -1,0 +1,95 @@
+"""Tickets: the live count of one source row's descendants, and the window that bounds how many are live."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import anyio
+
+from stages.records import Origin, Row
+
+Listener = Callable[[Row], Awaitable[None]]
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One source row in the flow. live: records that descend from it and are not settled yet.
+
+    id names the row in the journal's marks; size_bytes is what it counts against limits.live_bytes. rows and
+    rejects are what has come of it. listener gets each finished row; done is set when all has settled.
+    """
+
+    id: str
+    origin: Origin
+    size_bytes: int = 0
+    listener: Listener | None = None
+    live: int = 0
+    rows: int = 0
+    rejects: list[str] = field(default_factory=list)
+    cancelled: bool = False
+    scopes: set[anyio.CancelScope] = field(default_factory=set)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def rejected(self) -> str | None:
+        """The reason why nothing came of the row, or None if something did."""
+        return self.rejects[-1] if self.rejects and not self.rows else None
+
+    def cancel(self) -> None:
+        """Drops all that descends from the row: running calls are cancelled, waiting records never start."""
+        self.cancelled = True
+        for scope in tuple(self.scopes):
+            scope.cancel()
+
+
+class WindowClosed(Exception):
+    """Raised to who wants in after the window was closed."""
+
+
+class Window:
+    """Lets source rows in by demand: while some resource is idle, up to `size` rows and `live_bytes` bytes at once.
+
+    Cyclic graphs with bounded edges deadlock as soon as the source can fill them; this bound keeps it from that.
+    """
+
+    def __init__(self, size: int, live_bytes: int, demand: Callable[[], bool] = lambda: True) -> None:
+        self.size = size
+        self.live_bytes = live_bytes
+        self.live = 0
+        self.bytes = 0
+        self._demand = demand
+        self._waiting: list[asyncio.Future[None]] = []
+        self._closed = False
+
+    def close(self) -> None:
+        """Lets nobody in any more: who waits is turned away with WindowClosed."""
+        self._closed = True
+        self.changed()
+
+    def changed(self) -> None:
+        """To be called when a resource came free: those who wait look again."""
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def enter(self, ticket: Ticket) -> None:
+        """Waits until the ticket may come in. A row larger than the whole bound comes in alone."""
+        while self._closed or not self._open(ticket.size_bytes):
+            if self._closed:
+                raise WindowClosed
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(future)
+            await future
+        self.live += 1
+        self.bytes += ticket.size_bytes
+
+    def leave(self, ticket: Ticket) -> None:
+        self.live -= 1
+        self.bytes -= ticket.size_bytes
+        self.changed()
+
+    def _open(self, size_bytes: int) -> bool:
+        if self.live == 0:
+            return True
+        return self.live < self.size and self.bytes + size_bytes <= self.live_bytes and self._demand()

@@ -1,0 +1,229 @@
+"""Builds the graph of a run from its settings: stages with their collaborators, and only the models that it needs."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from engine.errors import BadInput
+from engine.flow import Node
+from engine.ports import Effects, JournalledModel, JournalledSandbox
+from engine.settings import Config, ModelSettings, RevisionSettings, RoleSettings
+from sandbox import Permits, Sandbox
+from stages import prompts
+from stages.drafting import Drafting
+from stages.errors import Misconfigured
+from stages.execution import Execution, Review
+from stages.feedback import Feedback
+from stages.identity import Kind, identity, urgency
+from stages.imports import guest_packages
+from stages.inference import Inference, Role, Sampling
+from stages.inference.client import Endpoint, OpenAIModel, World
+from stages.inference.port import ChatRequest, Model
+from stages.inference.simulated import SimulatedModel
+from stages.prediction import Prediction, Wording
+from stages.profile import PROFILES
+from stages.records import (
+    Answer,
+    Answered,
+    Draft,
+    Judged,
+    Program,
+    Question,
+    SourceFile,
+    TransformQuestion,
+    Unified,
+)
+from stages.repair import Repairs
+from stages.revision import Revision
+from stages.transform import Compose, Transform
+from stages.verification import Verification
+
+TARGETS: dict[type, str] = {
+    SourceFile: "compose", TransformQuestion: "transform", Unified: "drafting", Draft: "execution",
+    Program: "prediction", Question: "inference", Answered: "verification", Judged: "revision",
+}  # fmt: skip
+ENTRIES = {
+    "raw": "compose", "questions": "transform", "unified": "drafting", "parsed": "review", "messages": "inference",
+    "revision": "inference", "generations": "verification", "verified": "revision",
+}  # fmt: skip
+PURE_WORKERS = 4
+
+
+class CodeGraph:
+    """The flow's questions about records, answered for the records of `stages`."""
+
+    def target(self, record: Any) -> str:
+        return TARGETS[type(record)]
+
+    def identity(self, record: Any) -> tuple[Kind, str]:
+        return identity(record)
+
+    def urgency(self, record: Any) -> int:
+        return urgency(record)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedLater:
+    """A model whose key is asked for at its first call only: in a run that may well never make one."""
+
+    settings: ModelSettings
+    setting: str
+
+    @property
+    def name(self) -> str:
+        return self.settings.model
+
+    def body(self, request: ChatRequest) -> dict[str, Any]:
+        return {**request.body(), **self.settings.extra_body}
+
+    async def complete(self, request: ChatRequest) -> Answer:
+        raise Misconfigured(_unset(self.settings, self.setting))
+
+
+def _unset(settings: ModelSettings, setting: str) -> str:
+    return f"[{setting}] api_key_env: the environment variable {settings.api_key_env} is not set"
+
+
+class Wiring:
+    """The collaborators of one run, made once: models by name, permits by endpoint, prompts, stages."""
+
+    def __init__(self, config: Config, sandbox: Sandbox, effects: Effects, session: aiohttp.ClientSession,
+                 world: World, changed: Any, spent: Any) -> None:  # fmt: skip
+        self.config = config
+        self.reach = config.reach
+        self.sandbox = sandbox
+        self.runs = JournalledSandbox(sandbox, effects)
+        self.profile = PROFILES[config.run.profile]
+        self.feedback = Feedback(self._prompt("feedback", config.revision.prompt))
+        self.endpoints: dict[tuple[str, str], Endpoint] = {}
+        self.permits: list[Permits] = [sandbox.permits]
+        self._effects = effects
+        self._session = session
+        self._world = world
+        self._changed = changed
+        self._spent = spent
+        self._models: dict[str, Model] = {}
+
+    def nodes(self) -> list[Node]:
+        """The graph in the order of the flow. Stages out of the run's reach are left out."""
+        reach, runs = self.reach, max(2, 2 * self.sandbox.workers)
+        nodes = []
+        if reach.transform or self.config.source.format == "raw":
+            nodes.append(Node("compose", self._compose(), PURE_WORKERS))
+        if reach.transform:
+            role = self._role("transform", self.config.transform)
+            nodes.append(Node("transform", Transform(role), self._ceiling(self.config.transform.model)))
+        repairs = self._repairs()
+        execution = Execution(self.runs, self.profile, repairs, self.config.execution.pool, self.config.execution.draws,
+                              self.config.execution.pairs)  # fmt: skip
+        nodes += [
+            Node("drafting", Drafting(repairs), PURE_WORKERS),
+            Node("execution", execution, runs),
+            Node("review", Review(self.runs), runs),
+            Node("prediction", self._prediction(), PURE_WORKERS),
+        ]
+        if reach.inference or reach.revision:
+            nodes.append(Node("inference", self._inference(), self._ceiling(self.config.inference.model)))
+        verification = Verification(self.runs, self.feedback, self.config.verification.equality,
+                                    self.config.verification.reading)  # fmt: skip
+        nodes.append(Node("verification", verification, runs))
+        nodes.append(Node("revision", self._revision(), PURE_WORKERS))
+        return nodes
+
+    def demand(self) -> bool:
+        """Whether some resource has nothing to do and nobody waits for it."""
+        return any(permits.idle for permits in self.permits)
+
+    def window_size(self) -> int:
+        ceilings = sum(permits.capacity for permits in self.permits[1:])
+        return 2 * ceilings + 4 * self.sandbox.workers
+
+    def _compose(self) -> Compose:
+        modules = self.sandbox.guest.modules
+        return Compose(self._prompt("transform", self.config.transform.prompt), guest_packages(modules))
+
+    def _repairs(self) -> Repairs:
+        packages = ", ".join(guest_packages(self.sandbox.guest.modules)) or "(none)"
+        turns = self.config.transform.repairs if self.reach.repairs else 0
+        size, output = self.profile.input_size, self.profile.output_size
+        limit = f"{size.bytes} bytes of JSON for an input and {output.bytes} for an output"
+        folder = self._folder(self.config.transform.prompt)
+        return Repairs(turns, prompts.load("repair", folder), prompts.load("faults", folder).parts(), packages, limit)
+
+    def _prediction(self) -> Prediction:
+        settings, prompt = self.config.prediction, self.config.inference.prompt
+        folder = self._folder(prompt)
+        wording = Wording(self._prompt("question", prompt), prompts.load("parts", folder),
+                          prompts.load("ask_input", folder), prompts.load("ask_output", folder),
+                          self.profile.normalise)  # fmt: skip
+        steps = (settings.steps[0], settings.steps[1]) if settings.steps else None
+        return Prediction(wording, settings.pairs, tuple(settings.directions), settings.samples,
+                          settings.variants.shares(), steps)  # fmt: skip
+
+    def _inference(self) -> Inference:
+        first = self._role("inference", self.config.inference)
+        return Inference(first, self._role("revision", _later(self.config.inference, self.config.revision)))
+
+    def _revision(self) -> Revision:
+        turns = self.config.revision.turns if self.reach.revision or self.config.output.until == "revision" else 1
+        return Revision(self.feedback, turns, self.config.revision.samples)
+
+    def _prompt(self, name: str, given: str) -> prompts.Template:
+        return prompts.load(name, self.config.base / given if given else None)
+
+    def _folder(self, given: str) -> Path | None:
+        """The folder of prompt files, where a role names a folder and not a single file."""
+        return self.config.base / given if given and (self.config.base / given).is_dir() else None
+
+    def _role(self, name: str, settings: RoleSettings) -> Role:
+        sampling = Sampling(settings.temperature, settings.max_tokens, settings.top_p)
+        return Role(self._model(settings.model), sampling, settings.system)
+
+    def _ceiling(self, model: str) -> int:
+        return self.config.models[model].concurrency if model in self.config.models else 1
+
+    def _model(self, name: str) -> Model:
+        if name not in self._models:
+            self._models[name] = JournalledModel(self._made(name), self._effects, self._spent)
+        return self._models[name]
+
+    def _made(self, name: str) -> Model:
+        if name not in self.config.models:
+            raise BadInput(f"there is no section [models.{name}]")
+        settings, setting = self.config.models[name], f"models.{name}"
+        if settings.kind == "simulated":
+            permits = Permits(settings.concurrency, changed=self._changed)
+            self.permits.append(permits)
+            recorded = self.config.base / settings.recorded if settings.recorded else None
+            return SimulatedModel(settings.model or "simulated", self.sandbox, permits, settings.wrong,
+                                  settings.wrong_again, settings.seed, recorded)  # fmt: skip
+        key = os.environ.get(settings.api_key_env, "") if settings.api_key_env else ""
+        if settings.api_key_env and not key:
+            if self.reach.transform or self.reach.inference:
+                raise BadInput(_unset(settings, setting))
+            return KeyedLater(settings, setting)
+        endpoint = self._endpoint(settings, key)
+        return OpenAIModel(settings.model, endpoint, self._session, setting, settings.timeout_s, settings.attempts,
+                           settings.extra_body, self._world)  # fmt: skip
+
+    def _endpoint(self, settings: ModelSettings, key: str) -> Endpoint:
+        """The endpoint of a model; models on one (base_url, key) share it, under the highest of their ceilings."""
+        place = (settings.base_url[0], key)
+        if place not in self.endpoints:
+            ceiling = max(
+                other.concurrency for other in self.config.models.values() if other.base_url == settings.base_url
+            )
+            permits = Permits(ceiling, changed=self._changed)
+            self.permits.append(permits)
+            self.endpoints[place] = Endpoint(settings.base_url[0], key, permits, self.config.limits.give_up_s)
+        return self.endpoints[place]
+
+
+def _later(first: RoleSettings, later: RevisionSettings) -> RoleSettings:
+    """Revision's role: inference's, where it says nothing else."""
+    given = {name: getattr(later, name) for name in ("temperature", "max_tokens", "top_p", "system")}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return first.model_copy(update={**changes, "model": later.model or first.model})

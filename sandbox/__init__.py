@@ -1,0 +1,29 @@
+"""Runs untrusted Python functions, contained, and says what came of each call.
+
+Knows nothing of code I/O and needs nothing but the standard library::
+
+    async with Sandbox(Limits(cpu_s=5, wall_s=10, memory_bytes=512 << 20), workers=2) as box:
+        run = await box.run(code, "main_solution", '{"n": 3}')
+        run.status, run.value
+"""
+
+from sandbox.errors import GuestUnusable, SandboxError
+from sandbox.permits import Permits
+from sandbox.pool import Sandbox
+from sandbox.records import HASH_SEEDS, Draws, Guest, Limits, Run, Status, Trace
+from sandbox.runner import Runner
+
+__all__ = [
+    "HASH_SEEDS",
+    "Draws",
+    "Guest",
+    "GuestUnusable",
+    "Limits",
+    "Permits",
+    "Run",
+    "Runner",
+    "Sandbox",
+    "SandboxError",
+    "Status",
+    "Trace",
+]

@@ -1,0 +1,13 @@
+"""What can go wrong with the sandbox itself; what goes wrong in a job is its `Run.status`.
+
+SandboxError                a job could not be run at all (no processes, no room, too large a job)
+└── GuestUnusable           the guest interpreter is missing, not executable or does not answer
+"""
+
+
+class SandboxError(Exception):
+    """Raised when the sandbox, not the job, failed."""
+
+
+class GuestUnusable(SandboxError):
+    """Raised when the guest interpreter cannot be started; the message names the file and the remedy."""

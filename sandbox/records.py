@@ -1,0 +1,105 @@
+"""What goes into a sandboxed run and what comes out. All values are JSON text, never objects."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal["ok", "error", "timeout", "memory", "denied", "crash", "invalid"]
+"""ok; error: it raised; timeout: CPU or blocked time; memory; denied: a wall said no; crash: it died
+without an answer; invalid: its value is no JSON or too large."""
+
+HASH_SEEDS = (0, 1, 2, 3)
+"""The string-hash seeds a job can ask for; a hash seed is fixed when a process starts."""
+
+JOB_BYTES = 64 << 20
+"""Largest job (code and arguments) that is sent to a guest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one call.
+
+    cpu_s: CPU seconds. wall_s: seconds *blocked* (wall less CPU less time spent waiting for a core), so
+    that neither depends on what else the machine does. memory_bytes: address space above what the bare
+    interpreter has. value_bytes: UTF-8 bytes of one value's JSON text. stdout_bytes: what is kept of stdout.
+    """
+
+    cpu_s: float = 5.0
+    wall_s: float = 10.0
+    memory_bytes: int = 512 << 20
+    value_bytes: int = 1 << 20
+    stdout_bytes: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Count the executed lines of a call.
+
+    events: line events after which the call is given up as a timeout. changes: how many changes of
+    variables are recorded as they happen (0: none).
+    """
+
+    events: int = 300_000
+    changes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of one call.
+
+    value is canonical JSON text when status is ok; error is `Type: message`, bounded. phase says whether
+    loading the code or the call itself gave this. coerced names what was changed to make the value JSON
+    (tuple, numpy, key, negative_zero). mutated: the call changed its argument. steps and lines (of a
+    traced call): count of line events, sorted line numbers that ran. changes: (line, variable, JSON text)
+    in order. peak_memory_bytes is that of the whole process the call ran in.
+    """
+
+    status: Status
+    value: str | None = None
+    error: str = ""
+    phase: Literal["load", "call"] = "call"
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    peak_memory_bytes: int = 0
+    stdout: str = ""
+    near_limit: bool = False
+    coerced: tuple[str, ...] = ()
+    mutated: bool = False
+    steps: int | None = None
+    lines: tuple[int, ...] = ()
+    changes: tuple[tuple[int, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """What came of calling a function without arguments again and again.
+
+    run: ok when the drawing went through, else what ended it. values: distinct canonical JSON texts in the
+    order of their first appearance. calls = all calls made; of them raised, invalid (no JSON) and
+    oversize gave no value. errors: up to five different exceptions. refused: why up to five were invalid.
+    """
+
+    run: Run
+    values: tuple[str, ...] = ()
+    calls: int = 0
+    raised: int = 0
+    invalid: int = 0
+    oversize: int = 0
+    errors: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """The interpreter that runs jobs: its path, version, import path and `name==version` of its packages."""
+
+    python: str
+    version: str
+    implementation: str
+    platform: str
+    path: tuple[str, ...]
+    packages: tuple[str, ...]
+    modules: frozenset[str] = field(repr=False, default=frozenset())
+
+    def fingerprint(self) -> str:
+        """Equal for guests in which the same code gives the same values."""
+        return "\n".join((self.implementation, self.version, self.platform, *self.packages))

@@ -1,0 +1,30 @@
+"""What a program imports, by its syntax tree."""
+
+import ast
+import sys
+from collections.abc import Collection
+
+
+def imported(code: str) -> tuple[str, ...]:
+    """The top-level names of all modules that the code imports, sorted; () where it does not parse."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError):
+        return ()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add("." if node.level else (node.module or "").split(".")[0])
+    return tuple(sorted(names))
+
+
+def missing(code: str, there: Collection[str]) -> tuple[str, ...]:
+    """The imported modules that a guest with the modules `there` does not have."""
+    return tuple(name for name in imported(code) if name not in there and name not in sys.builtin_module_names)
+
+
+def guest_packages(there: Collection[str]) -> tuple[str, ...]:
+    """The well-known packages that a guest has, as programs import them."""
+    return tuple(name for name in ("numpy", "pandas", "scipy", "sympy") if name in there)

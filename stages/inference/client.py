@@ -1,0 +1,202 @@
+"""`kind = "openai"`: any server that speaks the chat completions protocol, over one aiohttp session.
+
+A request that fails for a reason that may pass is asked again, later and outside its permit. An attempt counts
+only while the endpoint serves others, and never for a 429: a request that fails alone is rejected as `gave_up`,
+a dead endpoint stops the run after `give_up_s` and no row is lost.
+"""
+
+import asyncio
+import email.utils
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import orjson
+
+from sandbox import Permits
+from stages.errors import Misconfigured, Rejected, Unavailable
+from stages.inference.port import ChatRequest
+from stages.inference.replies import Malformed, answer_of, excerpt, refusal_of
+from stages.records import Answer
+
+logger = logging.getLogger(__name__)
+REPLY_BYTES = 32 << 20
+BACKOFF_S = (0.5, 60.0)
+"""The first and the longest wait before a request is asked again."""
+SERVING_S = 20.0
+"""An endpoint that answered anyone within so many seconds is serving."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Time and chance, lent. clock is monotonic seconds; wall is seconds since 1970."""
+
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    chance: random.Random = field(default_factory=random.Random)
+
+
+class Transient(Exception):
+    """Raised when this attempt failed and another may not. retry_after_s: what the server asked for, if it did;
+    limited: the server only said that it is asked too much."""
+
+    def __init__(self, what: str, retry_after_s: float | None = None, *, limited: bool = False) -> None:
+        super().__init__(what)
+        self.retry_after_s = retry_after_s
+        self.limited = limited
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """One (base_url, key) and what is known of it; all models on it share its permits."""
+
+    base_url: str
+    key: str = field(repr=False)
+    permits: Permits
+    give_up_s: float
+    successes: int = 0
+    failures: int = 0
+    last_success: float | None = None
+    paused_until: float = 0.0
+    opened: float | None = None
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "Content-Type": "application/json",
+            **({"Authorization": f"Bearer {self.key}"} if self.key else {}),
+        }
+
+    def without_key(self, text: str) -> str:
+        return text.replace(self.key, "[key]") if self.key else text
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIModel:
+    """One model of an endpoint. setting: its place in the run file, for messages (`models.main`)."""
+
+    name: str
+    endpoint: Endpoint
+    session: aiohttp.ClientSession
+    setting: str
+    timeout_s: float = 600.0
+    attempts: int = 8
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    world: World = field(default_factory=World)
+
+    def body(self, request: ChatRequest) -> dict[str, Any]:
+        return {**request.body(), **self.extra_body}
+
+    async def complete(self, request: ChatRequest) -> Answer:
+        body = orjson.dumps(self.body(request))
+        endpoint, world = self.endpoint, self.world
+        endpoint.opened = world.clock() if endpoint.opened is None else endpoint.opened
+        alone, tries = 0, 0
+        served = endpoint.successes
+        while True:
+            await self._wait_out_pause()
+            try:
+                async with endpoint.permits.permit(request.urgency):
+                    answer = await self._attempt(body, request)
+            except Transient as exc:
+                endpoint.failures += 1
+                tries += 1
+                alone += not exc.limited and (endpoint.successes > served or self._serving())
+                served = endpoint.successes
+                self._give_up_if_hopeless(exc, alone)
+                await world.sleep(self._backoff_s(tries, exc))
+                continue
+            endpoint.successes += 1
+            endpoint.last_success = world.clock()
+            return answer
+
+    def _serving(self) -> bool:
+        last = self.endpoint.last_success
+        return last is not None and self.world.clock() - last < SERVING_S
+
+    async def _wait_out_pause(self) -> None:
+        while (pause_s := self.endpoint.paused_until - self.world.clock()) > 0:
+            await self.world.sleep(pause_s)
+
+    def _give_up_if_hopeless(self, exc: Transient, alone: int) -> None:
+        endpoint = self.endpoint
+        if alone >= self.attempts:
+            raise Rejected("gave_up", f"{alone} attempts failed while others were served; the last: {exc}") from exc
+        since = endpoint.last_success if endpoint.last_success is not None else endpoint.opened or 0.0
+        silent_s = self.world.clock() - since
+        if silent_s > endpoint.give_up_s:
+            raise Unavailable(f"{self.setting}: {endpoint.base_url} has answered nothing for {silent_s:.0f} s "
+                              f"(limits.give_up_s); the last failure: {exc}") from exc  # fmt: skip
+
+    def _backoff_s(self, tries: int, exc: Transient) -> float:
+        shortest, longest = BACKOFF_S
+        wait_s = min(longest, shortest * 2.0 ** min(tries - 1, 20)) * (0.5 + self.world.chance.random())
+        if exc.retry_after_s is not None:
+            self.endpoint.paused_until = max(self.endpoint.paused_until, self.world.clock() + exc.retry_after_s)
+            return exc.retry_after_s + self.world.chance.random() * shortest
+        return wait_s
+
+    async def _attempt(self, body: bytes, request: ChatRequest) -> Answer:
+        url = self.endpoint.base_url.rstrip("/") + "/chat/completions"
+        timeout = aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=min(30.0, self.timeout_s))
+        try:
+            async with self.session.post(url, data=body, headers=self.endpoint.headers(), timeout=timeout) as response:
+                reply = await _bounded(response)
+                status, headers = response.status, response.headers
+        except TimeoutError as exc:
+            raise Transient(f"no answer within {self.timeout_s:g} s ({self.setting}.timeout_s)") from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise Transient(self.endpoint.without_key(f"{type(exc).__name__}: {exc}")) from exc
+        if status == 200:
+            try:
+                return answer_of(reply, request.messages, self.name)
+            except Malformed as exc:
+                raise Transient(str(exc)) from exc
+        raise self._failure(status, reply, headers)
+
+    def _failure(self, status: int, reply: bytes, headers: Mapping[str, str]) -> Exception:
+        text = self.endpoint.without_key(excerpt(reply))
+        if status in (401, 403):
+            return Misconfigured(f"{self.setting}: {self.endpoint.base_url} refuses the key "
+                                 f"(status {status}; see {self.setting}.api_key_env): {text}")  # fmt: skip
+        if status == 404:
+            return Misconfigured(f"{self.setting}: {self.endpoint.base_url} knows no model {self.name!r} or no such "
+                                 f"address (status 404; see base_url and model): {text}")  # fmt: skip
+        if status in (408, 409, 425, 429) or status >= 500:
+            return Transient(f"status {status}: {text}", _retry_after_s(headers, self.world), limited=status == 429)
+        return refusal_of(status, text.encode())
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    parts, size = [], 0
+    async for chunk in response.content.iter_chunked(1 << 16):
+        size += len(chunk)
+        if size > REPLY_BYTES:
+            raise Transient(f"the reply is larger than {REPLY_BYTES >> 20} MB")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def _retry_after_s(headers: Mapping[str, str], world: World) -> float | None:
+    """Seconds to wait by a Retry-After header, given in seconds or as a date."""
+    text = headers.get("Retry-After", "").strip()
+    if not text:
+        return None
+    try:
+        return min(3600.0, max(0.0, float(text)))
+    except ValueError:
+        pass
+    try:
+        return min(3600.0, max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - world.wall()))
+    except ValueError:
+        return None
+
+
+def open_session() -> aiohttp.ClientSession:
+    """The one session of a run: no limit of its own (permits bound what is in flight), no cookies."""
+    connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True)

@@ -1,0 +1,84 @@
+"""Prompt texts: files with named placeholders `{{name}}`, versioned by their first line.
+
+A prompt file opens with `version: NAME`, a line `---`, then the text. A file without that head has the
+version `custom`. Placeholders are filled in one pass, so that what is filled in is never read again.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from stages.errors import Misconfigured
+from stages.records import Prompt, digest
+
+PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
+PART = re.compile(r"^== (\w+) ==$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One prompt text and where it came from."""
+
+    name: str
+    text: str
+    version: str
+
+    @property
+    def prompt(self) -> Prompt:
+        return Prompt(self.version, digest(self.text, length=12))
+
+    def fill(self, **values: str) -> str:
+        """The text with every placeholder filled in. The caller gives all that the template may name."""
+        return PLACEHOLDER.sub(lambda found: values[found[1]], self.text)
+
+    def checked(self, known: frozenset[str], needed: frozenset[str]) -> "Template":
+        """Itself, if it names only `known` placeholders and all `needed` ones. Raises: Misconfigured."""
+        used = set(PLACEHOLDER.findall(self.text))
+        if used - known:
+            raise Misconfigured(f"{self.name}: no such placeholder: {', '.join(sorted(used - known))}; "
+                                f"there are {', '.join(sorted(known))}")  # fmt: skip
+        if needed - used:
+            raise Misconfigured(f"{self.name}: the placeholder {{{{{min(needed - used)}}}}} is missing")
+        return self
+
+    def parts(self) -> Mapping[str, str]:
+        """The named parts of a text that is divided by lines `== name ==`."""
+        pieces = PART.split(self.text)
+        return {name: text.strip() for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
+
+
+PLACEHOLDERS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "transform": (frozenset({"code", "packages"}), frozenset({"code"})),
+    "repair": (frozenset({"program", "kind", "explanation", "evidence"}), frozenset({"evidence"})),
+    "question": (frozenset({"problem", "reference", "ask"}), frozenset({"ask"})),
+    "ask_input": (frozenset({"value", "names", "tolerance"}), frozenset({"value"})),
+    "ask_output": (frozenset({"value", "tolerance"}), frozenset({"value"})),
+    "parts": (frozenset({"statement", "description", "code"}), frozenset()),
+    "faults": (frozenset({"modules", "limit"}), frozenset()),
+    "feedback": (frozenset({"predicted", "got", "error", "target", "detail"}), frozenset()),
+}
+"""All prompt files: the placeholders each may name, and those it must."""
+
+
+def load(name: str, replaced_by: Path | None = None) -> Template:
+    """The prompt `name`: the embedded one, or the file, or the file of that name in the folder, given instead.
+
+    Raises: Misconfigured.
+    """
+    known, needed = PLACEHOLDERS[name]
+    if replaced_by is not None and replaced_by.is_dir():
+        replaced_by = replaced_by / f"{name}.md" if (replaced_by / f"{name}.md").exists() else None
+    try:
+        if replaced_by is None:
+            text = resources.files("stages").joinpath("prompts", f"{name}.md").read_text("utf-8")
+        else:
+            text = replaced_by.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise Misconfigured(f"prompt {replaced_by}: cannot be read: {exc}") from exc
+    version, body = "custom", text
+    head, line, rest = text.partition("\n---\n")
+    if line and head.startswith("version: ") and "\n" not in head:
+        version, body = head.removeprefix("version: ").strip(), rest
+    return Template(str(replaced_by or name), body.strip(), version).checked(known, needed)

@@ -1,0 +1,340 @@
+"""The records that flow between stages: frozen, and each carries all that the next stage needs.
+
+    SourceFile -> TransformQuestion -> Unified -> Program -> Question -> Answered -> Judged -> Sample
+       raw           questions         unified    parsed     messages   generations  verified   samples
+
+A Question with turns behind it stands at the boundary `revision`. Values (inputs, outputs, predictions)
+are canonical JSON text throughout; `stages.equality` is the one place that compares them.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from stages.values import sorted_text
+
+SCHEMA = 1
+"""Version of every row this package writes."""
+
+Direction = Literal["input", "output"]
+Variant = Literal["query_code", "query", "code"]
+VerdictName = Literal[
+    "right", "wrong", "no_answer", "error", "timeout", "memory", "denied", "crash", "cut", "invalid_truth"
+]
+Message = Mapping[str, str]
+Messages = tuple[Message, ...]
+
+
+def digest(*parts: str, length: int = 16) -> str:
+    """A content-derived id: `length` hex digits of the SHA-256 of the parts, which cannot run together."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        hashed.update(b"%d:" % len(encoded) + encoded)
+    return hashed.hexdigest()[:length]
+
+
+def seed_of(id_: str) -> int:
+    """The seed of a program's generator and runs, by its id."""
+    return int(digest("seed", id_, length=8), 16)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a source row came from. id: its content-derived id; index: its number in the source, from 0;
+    line: in its file, from 1; fields: all of the raw row but its code."""
+
+    id: str
+    file: str = ""
+    line: int = 0
+    index: int = 0
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    content_hash: str = ""
+
+    def row(self) -> dict[str, Any]:
+        return {**self.fields, "id": self.id, "file": self.file, "line": self.line, "content_hash": self.content_hash,
+                **({"row_id": self.fields["id"]} if "id" in self.fields else {})}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model call or the sum of several. estimated: at least one server sent no usage."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    estimated: bool = False
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens,
+                     self.cached_tokens + other.cached_tokens, self.estimated or other.estimated)  # fmt: skip
+
+    def row(self) -> dict[str, Any]:
+        return {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens,
+                "cached_tokens": self.cached_tokens, "estimated": self.estimated}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model said. finish: stop or length; model: the one that answered, by its own word."""
+
+    content: str
+    reasoning: str = ""
+    finish: str = "stop"
+    model: str = ""
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    code: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Which prompt text asked: its version, and a hash of its words."""
+
+    version: str
+    hash: str
+
+    def row(self) -> dict[str, str]:
+        return {"version": self.version, "hash": self.hash}
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """The unified form, as text. check may be empty."""
+
+    code: str
+    description: str
+    generator: str
+    statement: str
+    check: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a transformed program. kind: one word of the funnel; evidence: for the repair turn."""
+
+    kind: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One reply in a transform's conversation: the repair request that asked for it ("" for the first), and
+    what was wrong with it (None: nothing)."""
+
+    answer: Answer
+    fault: Fault | None = None
+    asked: str = ""
+
+    def row(self) -> dict[str, Any]:
+        return {"model": self.answer.model, "finish_reason": self.answer.finish, "usage": self.answer.usage.row(),
+                "error": self.fault and {"kind": self.fault.kind, "evidence": self.fault.evidence}}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TransformQuestion:
+    """What to ask of the transforming model. draft: what is to be mended, if this is a repair turn."""
+
+    messages: Messages
+    origin: Origin
+    prompt: Prompt | None = None
+    draft: "Draft | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unified:
+    """A transforming model's reply."""
+
+    question: TransformQuestion
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One program of a reply, not yet run. number: its place in the reply, from 1. attempts: all replies about it."""
+
+    question: TransformQuestion
+    number: int
+    sections: Sections | None
+    attempts: tuple[Attempt, ...]
+    fallback: "Program | None" = None
+    """What stands if no repair helps: a program that runs but asks little."""
+
+    @property
+    def id(self) -> str:
+        return digest("program", self.question.origin.id, str(self.number))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One input and its output, both canonical JSON text. steps: line events; lines: which lines ran."""
+
+    input: str
+    output: str
+    steps: int | None = None
+    lines: tuple[int, ...] = ()
+    coerced: tuple[str, ...] = ()
+    mutates: bool = False
+    near_limit: bool = False
+    tags: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return digest("pair", sorted_text(self.input), length=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that runs, with its pairs. item: its line in the parsed file, from 0, once it has one.
+
+    outputs: how many different outputs the pool had (0: unknown). found: what generation learned, as it
+    stands in programs.jsonl. gated: our own gate has re-run its pairs.
+    """
+
+    id: str
+    origin: Origin
+    sections: Sections
+    pairs: tuple[Pair, ...]
+    entrypoint: str = "main_solution"
+    item: int | None = None
+    outputs: int = 0
+    modal_share: float = 0.0
+    gated: bool = False
+    tags: tuple[str, ...] = ()
+    found: Mapping[str, Any] = field(default_factory=dict)
+    category: Any = None
+
+    @property
+    def values(self) -> int:
+        """How many different outputs there are: in the pool, or in the pairs where the pool is unknown."""
+        return self.outputs or len({pair.output for pair in self.pairs})
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One answer and, once verified, what was found of it.
+
+    predicted: the answer's value as JSON text; read: how it was found; match: exact or close; got: what a
+    predicted input gave; feedback: the message about it, byte for byte the next user message where one follows.
+    """
+
+    answer: Answer
+    verdict: VerdictName | None = None
+    predicted: str | None = None
+    read: str | None = None
+    match: str | None = None
+    got: str | None = None
+    error: str = ""
+    cpu_s: float = 0.0
+    near_limit: bool = False
+    feedback: str = ""
+
+    def row(self) -> dict[str, Any]:
+        return {"answer": self.predicted, "verdict": self.verdict, "match": self.match, "read": self.read,
+                "got": self.got, "error": self.error or None, "finish_reason": self.answer.finish,
+                "model": self.answer.model, "usage": self.answer.usage.row(), "cpu_s": round(self.cpu_s, 1),
+                "near_limit": self.near_limit}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """One sample of a question: its number and the turns it has had. closed: nothing more is asked of it."""
+
+    number: int
+    turns: tuple[Turn, ...] = ()
+    closed: bool = False
+
+    @property
+    def last(self) -> Turn:
+        return self.turns[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One instance and its samples, which go round together: each open one is to be asked (again).
+
+    id: program, pair and direction, or derived from the row where it was read from a file. opening: the
+    first user message and what stands before it. sampling and system: how its first answers were drawn.
+    wanted: how many samples were asked for at first.
+    """
+
+    id: str
+    program: Program
+    pair: Pair
+    number: int
+    direction: Direction
+    opening: Messages
+    samples: tuple[Attempted, ...]
+    variant: Variant = "query_code"
+    prompt: Prompt | None = None
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    system: str = ""
+    tags: tuple[str, ...] = ()
+    wanted: int = 1
+
+    @property
+    def open(self) -> tuple[Attempted, ...]:
+        return tuple(sample for sample in self.samples if not sample.closed)
+
+    def sample_id(self, sample: Attempted) -> str:
+        return f"{self.id}.{sample.number}"
+
+    def messages(self, sample: Attempted) -> Messages:
+        """The conversation up to the sample's next answer: what each turn said, and the feedback on it."""
+        grown = list(self.opening)
+        for turn in sample.turns:
+            grown.append({"role": "assistant", "content": turn.answer.content})
+            grown.append({"role": "user", "content": turn.feedback})
+        return tuple(grown)
+
+    def with_samples(self, samples: tuple[Attempted, ...]) -> "Question":
+        return replace(self, samples=samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A question whose open samples have a fresh, unverified turn."""
+
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A question whose every turn has its verdict."""
+
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The end of a record, with its reason. kind: file, program, question or sample."""
+
+    id: str
+    kind: Literal["file", "program", "question", "sample"]
+    reason: str
+    detail: str = ""
+    attempt: int = 1
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A finished row for one of the run's files. counts: what it adds to the report, by name."""
+
+    file: str
+    id: str
+    content: Mapping[str, Any]
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Nothing but counts for the report, once for each id."""
+
+    id: str
+    counts: Mapping[str, int]

@@ -1,0 +1,105 @@
+"""Judged -> Question again, or finished rows: which samples get another turn, and what is written of the others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from stages.feedback import Feedback
+from stages.records import SCHEMA, Attempted, Judged, Origin, Question, Row
+
+REVISED = frozenset({"wrong", "no_answer", "error", "timeout", "memory", "denied", "crash"})
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """turns: answers in all. samples: whether only sample 0 of a question is revised, or all."""
+
+    feedback: Feedback
+    turns: int = 2
+    samples: Literal["first", "all"] = "first"
+
+    async def __call__(self, judged: Judged) -> tuple[Question | Row, ...]:
+        question, outcomes = judged.question, []
+        samples: list[Attempted] = []
+        for sample in question.samples:
+            if sample.closed:
+                samples.append(sample)
+            elif self._again(question, sample):
+                turn = replace(sample.last, feedback=f"{sample.last.feedback} {self.feedback.redo}")
+                samples.append(replace(sample, turns=(*sample.turns[:-1], turn)))
+            else:
+                samples.append(replace(sample, closed=True))
+                outcomes.append(self._row(question, sample))
+        question = question.with_samples(tuple(samples))
+        return (*outcomes, question if question.open else question_row(question))
+
+    def _again(self, question: Question, sample: Attempted) -> bool:
+        """Whether a sample gets another turn. Not where "wrong" alone tells the answer: one alternative is left."""
+        if sample.last.verdict not in REVISED or len(sample.turns) >= self.turns:
+            return False
+        if self.samples == "first" and sample.number > 0:
+            return False
+        tells = question.direction == "output" and sample.last.verdict == "wrong"
+        return not (tells and (question.program.values == 2 or question.pair.output in ("true", "false")))
+
+    def _row(self, question: Question, sample: Attempted) -> Row:
+        row: dict[str, Any] = {"prompt": question.opening[-1]["content"]}
+        for number in range(1, max(2, len(sample.turns)) + 1):
+            turn = sample.turns[number - 1] if number <= len(sample.turns) else None
+            row[f"turn_{number}"] = turn and turn.answer.content
+            row[f"feedback_{number}"] = turn and turn.feedback
+        row["meta"] = self._meta(question, sample)
+        return Row("samples", question.sample_id(sample), row, _counts(question, sample))
+
+    def _meta(self, question: Question, sample: Attempted) -> dict[str, Any]:
+        return {
+            "id": question.sample_id(sample), "question": question.id, "direction": question.direction,
+            "program": question.program.id, "pair": question.pair.id, "sample": sample.number,
+            "variant": question.variant, "prompt_version": question.prompt and question.prompt.version,
+            "input": question.pair.input, "output": question.pair.output,
+            "turns": [turn.row() for turn in sample.turns], "guess": [], "steps": question.pair.steps,
+            "tags": _tags(question, sample), "sampling": dict(question.sampling), "system": question.system,
+            "schema": SCHEMA, "source": source_row(question.program.origin),
+        }  # fmt: skip
+
+
+def source_row(origin: Origin) -> dict[str, Any]:
+    """What a sample says of its raw row: id, licence and path."""
+    fields: Mapping[str, Any] = origin.fields
+    licence = next((fields[key] for key in ("license", "licence", "license_type", "licenses") if key in fields), None)
+    return {
+        "id": origin.id,
+        "license": licence,
+        "path": fields.get("path"),
+        "file": origin.file,
+        "line": origin.line,
+    }
+
+
+def _tags(question: Question, sample: Attempted) -> list[str]:
+    near = ("near_limit",) if any(turn.near_limit for turn in sample.turns) or question.pair.near_limit else ()
+    return [*question.tags, *near]
+
+
+def question_row(question: Question) -> Row:
+    """The line of a question whose last sample has settled, with its pass rates over all that were answered."""
+    answered = [sample for sample in question.samples if sample.turns]
+    first = sum(sample.turns[0].verdict == "right" for sample in answered)
+    final = sum(sample.last.verdict == "right" for sample in answered)
+    content = {
+        "id": question.id, "program": question.program.id, "pair": question.pair.id, "direction": question.direction,
+        "samples": len(answered), "asked": question.wanted, "right": first, "right_after_revision": final,
+        "pass_rate": first / len(answered) if answered else None, "schema": SCHEMA,
+    }  # fmt: skip
+    return Row("questions", question.id, content)
+
+
+def _counts(question: Question, sample: Attempted) -> dict[str, int]:
+    """How a sample ended, by turn and direction."""
+    rights = [number for number, turn in enumerate(sample.turns, 1) if turn.verdict == "right"]
+    how = f"right_in_turn_{rights[0]}" if rights else f"still_{sample.last.verdict}"
+    counts = {f"samples.{how}": 1}
+    for number, turn in enumerate(sample.turns, 1):
+        key = f"verdicts.turn_{number}.{question.direction}.{turn.verdict}"
+        counts[key] = counts.get(key, 0) + 1
+    return counts
