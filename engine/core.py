@@ -80,7 +80,8 @@ class Engine:
         limits = Limits(settings.cpu_s, settings.wall_s, settings.memory_mb << 20)
         self.window = Window(1, config.limits.live_bytes, lambda: self.wiring.demand())
         try:
-            sandbox = Sandbox(limits, workers=settings.workers, python=settings.python, changed=self.window.changed)
+            sandbox = Sandbox(limits, workers=settings.workers, kept=1, python=settings.python,
+                              changed=self.window.changed)  # fmt: skip
             self.sandbox = await stack.enter_async_context(sandbox)
         except SandboxError as exc:
             raise BadInput(str(exc)) from exc

@@ -38,8 +38,8 @@ class Statistics:
 class Sandbox:
     """A pool of sandboxed runs, used as an async context manager.
 
-    workers: jobs at once; 0 means one per core. python: the guest interpreter; "" means this one.
-    `urgency` of a call: 0 goes before 1; with two workers or more, one is kept for urgency 0.
+    workers: jobs at once; 0 means one per core. kept: how many more may run if they are of urgency 0. python: the guest interpreter; "" means this one.
+    `urgency` of a call: the lower goes first.
     Raises: GuestUnusable on entering, SandboxError from calls when the machine cannot run them.
     """
 
@@ -48,12 +48,12 @@ class Sandbox:
     version = 1
     """Counts up whenever the same job could give another answer."""
 
-    def __init__(self, limits: Limits | None = None, *, workers: int = 0, python: str = "",
+    def __init__(self, limits: Limits | None = None, *, workers: int = 0, kept: int = 0, python: str = "",
                  changed: Callable[[], None] = lambda: None) -> None:  # fmt: skip
         self.limits = limits or Limits()
         self.workers = workers or os.cpu_count() or 1
         self.python = python or sys.executable
-        self.permits = Permits(self.workers, kept=1 if self.workers > 1 else 0, changed=changed)
+        self.permits = Permits(self.workers + kept, kept=kept, changed=changed)
         self._guest: Guest | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._live: set[Execution] = set()
@@ -70,7 +70,7 @@ class Sandbox:
         python = shutil.which(self.python)
         if python is None:
             raise GuestUnusable(f"sandbox.python: {self.python} is missing or not executable")
-        self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="sandbox")
+        self._threads = ThreadPoolExecutor(self.permits.capacity, thread_name_prefix="sandbox")
         self._guest = await asyncio.get_running_loop().run_in_executor(self._threads, process.probe, python)
         return self
 

@@ -65,7 +65,7 @@ class Execution:
         if draft.sections.check:
             pool = await self._in_domain(draft.sections.check, pool)
         counts = Counter(pair.output for pair in pool)
-        pairs = kept(await self._traced(code, pool, seed), self.pairs)
+        pairs = kept(pool, self.pairs)
         gate = await self._gate(code, pairs, seed) if self.profile.gate else None
         commonest, times = counts.most_common(1)[0]
         share = times / len(pool)
@@ -116,8 +116,7 @@ class Execution:
 
     async def _pool(self, code: str, inputs: list[str], seed: int) -> tuple[list[Pair], dict[str, int]]:
         """The pairs of all inputs that gave a usable output, and why others did not."""
-        runs = await self.sandbox.run_many(code, "main_solution", inputs, seed=seed, urgency=GENERATION,
-                                           total_cpu_s=CPU_OF_PROGRAM_S)  # fmt: skip
+        runs = await self._runs(code, inputs, seed)
         if runs[0].phase == "load" and runs[0].status != "ok":
             raise Faulty(_ended(runs[0], "Loading the code", kind="load"))
         slow = next((i for i, run in enumerate(runs) if run.status == "timeout"), None)
@@ -130,7 +129,8 @@ class Execution:
             fault = _call_fault(text, run, self.profile.output_size)
             if fault is None:
                 assert run.value is not None
-                pool.append(Pair(text, run.value, coerced=run.coerced, mutates=run.mutated, near_limit=run.near_limit))
+                tags = ("long",) if (run.steps or 0) > EVENTS else ()
+                pool.append(Pair(text, run.value, run.steps, run.lines, run.coerced, run.mutated, run.near_limit, tags))
             else:
                 dropped[fault.kind] += 1
                 faults.setdefault(fault.kind, fault)
@@ -152,14 +152,19 @@ class Execution:
             raise Faulty(Fault("input_check", f"It refuses {_short(refused.input)}, which `input_generator` made."))
         return passed
 
-    async def _traced(self, code: str, pool: Sequence[Pair], seed: int) -> list[Pair]:
-        """The pairs with their steps and lines; those with more line events than are counted are tagged `long`."""
-        runs = await self.sandbox.run_many(code, "main_solution", [pair.input for pair in pool], seed=seed,
-                                           urgency=GENERATION, trace=Trace(EVENTS))  # fmt: skip
-        return [
-            replace(pair, steps=run.steps, lines=run.lines, tags=("long",) if (run.steps or 0) > EVENTS else ())
-            for pair, run in zip(pool, runs, strict=True)
-        ]
+    async def _runs(self, code: str, inputs: list[str], seed: int) -> list[Run]:
+        """A traced run of each input, for its steps and lines; where it ends at its bound, a plain one for its value."""
+        runs = await self.sandbox.run_many(code, "main_solution", inputs, seed=seed, urgency=GENERATION,
+                                           total_cpu_s=CPU_OF_PROGRAM_S, trace=Trace(EVENTS))  # fmt: skip
+        long = [number for number, run in enumerate(runs) if (run.steps or 0) > EVENTS]
+        if len(long) == len(runs):
+            raise Faulty(Fault("long", f"Even the input {_short(inputs[0])} takes more than {EVENTS} executed lines."))
+        if long:
+            plain = await self.sandbox.run_many(code, "main_solution", [inputs[number] for number in long], seed=seed,
+                                                urgency=GENERATION, total_cpu_s=CPU_OF_PROGRAM_S)  # fmt: skip
+            for number, run in zip(long, plain, strict=True):
+                runs[number] = replace(run, steps=runs[number].steps, lines=runs[number].lines)
+        return runs
 
     async def _gate(self, code: str, pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
         """Every kept pair again, in another order, under another hash seed and other random numbers."""
@@ -167,6 +172,8 @@ class Execution:
         runs = await self.sandbox.run_many(code, "main_solution", [pair.input for pair in backwards], seed=seed + 1,
                                            hash_seed=GATE_HASH_SEED, urgency=GENERATION)  # fmt: skip
         for pair, run in zip(backwards, runs, strict=True):
+            if run.status == "timeout":
+                raise Faulty(Fault("too_slow", f"With the input {_short(pair.input)}: {run.error}."))
             if run.status != "ok" or run.value != pair.output:
                 given = run.value if run.value is not None else run.error
                 raise Faulty(Fault("irreproducible", f"The input {_short(pair.input)} gave {_short(pair.output)}, "

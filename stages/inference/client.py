@@ -25,6 +25,8 @@ from stages.records import Answer
 
 logger = logging.getLogger(__name__)
 REPLY_BYTES = 32 << 20
+WARNING_S = 30.0
+"""Failures of one endpoint are told at most so often."""
 BACKOFF_S = (0.5, 60.0)
 """The first and the longest wait before a request is asked again."""
 SERVING_S = 20.0
@@ -64,6 +66,7 @@ class Endpoint:
     last_success: float | None = None
     paused_until: float = 0.0
     opened: float | None = None
+    warned: float | None = None
 
     def headers(self) -> dict[str, str]:
         return {
@@ -107,12 +110,21 @@ class OpenAIModel:
                 tries += 1
                 alone += not exc.limited and (endpoint.successes > served or self._serving())
                 served = endpoint.successes
+                self._warn(exc)
                 self._give_up_if_hopeless(exc, alone)
                 await world.sleep(self._backoff_s(tries, exc))
                 continue
             endpoint.successes += 1
             endpoint.last_success = world.clock()
             return answer
+
+    def _warn(self, exc: Transient) -> None:
+        """Tells the first failure of a spell, and then one now and again."""
+        endpoint, now = self.endpoint, self.world.clock()
+        if endpoint.warned is None or now - endpoint.warned >= WARNING_S:
+            endpoint.warned = now
+            logger.warning("%s: %s: %s; asking again (%d failures so far)", self.setting, endpoint.base_url, exc,
+                           endpoint.failures)  # fmt: skip
 
     def _serving(self) -> bool:
         last = self.endpoint.last_success
