@@ -86,7 +86,9 @@ class Conservation:
             if other != kind:
                 self.read[other] += 1
                 self.rejected[other] += rejected
-        if not any(name == kind and not rejected for name, rejected in outcomes):
+        going_on = sum(name == kind and not rejected for name, rejected in outcomes)
+        self.read[kind] += max(0, going_on - 1)  # the first is the record itself, the others are new
+        if not going_on:
             ended = self.rejected if (kind, True) in outcomes else self.finished
             ended[kind] += 1
 

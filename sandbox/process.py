@@ -164,6 +164,7 @@ class Process:
         self.execution = execution
         self.folder = tempfile.mkdtemp(prefix="sandbox-")
         self.peak_bytes = 0
+        self.blocked_s = 0.0
         self.buffer = b""
         self._reaped = False
         self._status = 0
@@ -257,7 +258,8 @@ class Process:
         start_s, began = usage.cpu_s(), time.monotonic()
         poll = select.poll()
         poll.register(self.fd, select.POLLIN)
-        first = min(cpu_s, wall_s) - 0.001
+        self.blocked_s = 0.0
+        first = min(cpu_s, wall_s) / 2
         if self.buffer:
             yield ""
         while True:
@@ -270,10 +272,10 @@ class Process:
                 yield ""
                 continue
             spent_s = usage.cpu_s() - start_s
-            blocked_s = time.monotonic() - began - spent_s - usage.queued_s()
+            self.blocked_s = time.monotonic() - began - spent_s - usage.queued_s()
             if spent_s >= cpu_s:
                 yield f"CPU time over {cpu_s:g} s"
-            if blocked_s >= wall_s:
+            if self.blocked_s >= wall_s:
                 yield f"blocked for over {wall_s:g} s"
 
     def _take(self) -> dict[str, Any] | None:
@@ -313,7 +315,7 @@ class Process:
     def run(self, frame: dict[str, Any], phase: Any) -> Run:
         limits = self.job.limits
         cpu_s, wall_s = float(frame.get("cpu_s", 0.0)), float(frame.get("wall_s", 0.0))
-        near = not self.job.trace and (cpu_s * 2 > limits.cpu_s or (wall_s - cpu_s) * 2 > limits.wall_s)
+        near = not self.job.trace and (cpu_s * 2 > limits.cpu_s or self.blocked_s * 2 > limits.wall_s)
         return Run(
             status=frame["status"], value=frame.get("value"), error=frame.get("error", ""), phase=phase, cpu_s=cpu_s,
             wall_s=wall_s, stdout=frame.get("stdout", ""), near_limit=near or frame["status"] == "timeout",
