@@ -34,8 +34,9 @@ class Admission:
         self._journal = journal
         self.entry = Entry(config.source.format, config.source.code_field, feedback, config.verification.reading,
                            self.occurrences)  # fmt: skip
-        files = files_of(config.source.parsed, config.base) if config.source.parsed else []
-        self.programs = ProgramBook(files, self.entry) if config.reach.programs else None
+        self.programs: ProgramBook | None = None
+        if config.reach.programs:
+            self.programs = ProgramBook(files_of(config.source.parsed, config.base, "source.parsed"), self.entry)
 
     def files(self) -> list[Path]:
         return files_of(self.config.source.path, self.config.base)

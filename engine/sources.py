@@ -35,22 +35,22 @@ class SourceRow:
     detail: str = ""
 
 
-def files_of(paths: Sequence[str], base: Path) -> list[Path]:
-    """All files that the paths name (files, globs, folders), sorted, each once. Raises: BadInput."""
+def files_of(paths: Sequence[str], base: Path, setting: str = "source.path") -> list[Path]:
+    """All files that the paths name (files, globs, folders), sorted, each once. Raises: BadInput, naming `setting`."""
     found: list[Path] = []
     for text in paths:
         path = base / Path(text).expanduser()
         if path.is_dir():
             inside = [p for p in path.rglob("*") if p.is_file() and _readable(p) and not _hidden(p, path)]
             if not inside:
-                raise BadInput(f"source.path: the folder {path} holds no source files and no {', '.join(ROWS)}")
+                raise BadInput(f"{setting}: the folder {path} holds no source files and no {', '.join(ROWS)}")
             found += inside
         elif path.exists():
             found.append(path)
         else:
             matches = [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207  # absolute patterns
             if not matches:
-                raise BadInput(f"source.path: there is no file {path}")
+                raise BadInput(f"{setting}: there is no file {path}")
             found += [match for match in matches if match.is_file()]
     return sorted(set(found))
 
