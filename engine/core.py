@@ -69,9 +69,11 @@ class Engine:
 
     async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None,
                         traceback: TracebackType | None) -> None:  # fmt: skip
-        await self.flow.__aexit__(exc_type, exc, traceback)
-        with anyio.CancelScope(shield=True):
-            await self._stack.aclose()
+        try:
+            await self.flow.__aexit__(exc_type, exc, traceback)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._stack.aclose()
 
     async def _open(self) -> None:
         config, stack = self.config, self._stack

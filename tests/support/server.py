@@ -43,7 +43,7 @@ class Script:
 
 @asynccontextmanager
 async def serving(replies: Sequence[Reply] | Callable[[dict[str, Any]], Reply]) -> AsyncIterator[Script]:
-    script = Script(replies)
+    script, over = Script(replies), asyncio.Event()
 
     async def chat(request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -51,7 +51,7 @@ async def serving(replies: Sequence[Reply] | Callable[[dict[str, Any]], Reply]) 
         script.headers.append(dict(request.headers))
         reply = script.reply(body)
         if reply.hang:
-            await asyncio.Event().wait()
+            await over.wait()
         if reply.reset:
             assert request.transport is not None
             request.transport.abort()
@@ -71,4 +71,5 @@ async def serving(replies: Sequence[Reply] | Callable[[dict[str, Any]], Reply]) 
     try:
         yield script
     finally:
+        over.set()
         await runner.cleanup()

@@ -1,0 +1,205 @@
+"""The library: stream, submit, early ends, bad rows, resuming."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import BadInput, Engine, OutOfService, Stopped
+from engine.report import report_of
+from stages.inference.client import BACKOFF_S
+from tests.support.records import SECTIONS, reply_of
+from tests.support.runs import finished, rows, samples, settings, starter_files, write_rows
+from tests.support.server import Reply, said, serving
+
+FEW = {"pairs": 1}
+
+
+def answered(body: dict[str, Any]) -> Reply:
+    """Answers like a model that knows one program, and says 5 to every question."""
+    text = body["messages"][0]["content"]
+    if "Problem Statement" in text:
+        return said(reply_of(SECTIONS)) if "def real" in text else said("DECLINED: trivial nothing here")
+    return said('{"output": 5}' if '{"output"' in text else '{"input": {"a": 1, "b": 1}}')
+
+
+def served(base: Path, url: str, **sections: Any) -> Any:
+    models = {"main": {"base_url": url, "model": "m", **sections.pop("model", {})}}
+    return settings(base, **{"models": models, "prediction": FEW, **sections})
+
+
+async def test_stream_gives_each_sample_as_it_becomes_final(tmp_path: Path) -> None:
+    config = settings(tmp_path, output={"dir": ""}, prediction=FEW)
+    async with Engine(config) as engine:
+        found = [
+            sample async for sample in engine.stream([Path(path) for path in starter_files("rle_rows", "snake_grid")])
+        ]
+    assert len(found) == 4
+    assert {row["meta"]["direction"] for row in found} == {"input", "output"}
+    assert not list(tmp_path.iterdir())
+
+
+async def test_submit_gives_all_samples_of_one_file(tmp_path: Path) -> None:
+    text = Path(starter_files("rle_rows")[0]).read_text()
+    async with Engine(settings(tmp_path, output={"dir": ""}, prediction=FEW)) as engine:
+        by_text, by_row = await asyncio.gather(engine.submit(text), engine.submit({"content": text, "path": "x.py"}))
+    assert len(by_text) == len(by_row) == 2
+    assert {row["meta"]["source"]["path"] for row in by_row} == {"x.py"}
+
+
+async def test_a_stream_that_is_closed_early_leaves_nothing_running(tmp_path: Path) -> None:
+    async with Engine(settings(tmp_path, output={"dir": ""}, prediction=FEW)) as engine:
+        stream = engine.stream([Path(path) for path in starter_files()])
+        async for _ in stream:
+            break
+        await stream.aclose()
+        async with asyncio.timeout(30):
+            await engine.flow.quiet()
+        assert engine.flow.live == 0
+
+
+async def test_an_engine_can_be_used_within_a_cancelled_task(tmp_path: Path) -> None:
+    entered = asyncio.Event()
+
+    async def use() -> None:
+        async with Engine(settings(tmp_path, prediction=FEW)) as engine:
+            entered.set()
+            await engine.submit(Path(starter_files("snake_grid")[0]).read_text())
+
+    task = asyncio.create_task(use())
+    await entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with Engine(settings(tmp_path, prediction=FEW)):
+        pass  # the folder is free again
+
+
+async def test_every_bad_row_is_a_reject_with_its_line_and_the_others_go_on(tmp_path: Path) -> None:
+    source = tmp_path / "rows.jsonl"
+    good = json.dumps({"content": "def real(): ..."})
+    source.write_bytes(
+        b"\n".join([good.encode(), b"{oops", b'{"text": "no code"}', b'{"content": "\xff"}', b'{"content": 5}'])
+    )
+    async with serving(answered) as script:
+        report = await finished(served(tmp_path, script.url, source={"path": "rows.jsonl"}))
+    assert report["source"] == {
+        "read": 5, "finished": 1, "rejected": {"no_code": 2, "not_json": 1, "not_utf8": 1}, "live": 0,
+    }  # fmt: skip
+    lines = {(row["source"]["line"], row["reason"]) for row in rows(tmp_path / "out" / "rejects.jsonl")}
+    assert lines == {(2, "not_json"), (3, "no_code"), (4, "not_utf8"), (5, "no_code")}
+
+
+async def test_rows_that_are_equal_are_each_accounted_for_and_paid_once(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", *[{"content": "def real(): ..."}] * 3)
+    async with serving(answered) as script:
+        report = await finished(served(tmp_path, script.url, source={"path": "rows.jsonl"}))
+    assert report["source"]["finished"] == 3
+    assert len(samples(tmp_path / "out")) == 3 * 2
+    transforms = [body for body in script.asked if "Problem Statement" in body["messages"][0]["content"]]
+    assert len(transforms) == 1
+
+
+async def test_the_same_command_again_asks_nothing_and_writes_nothing(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."}, {"content": "nothing"})
+    async with serving(answered) as script:
+        config = served(tmp_path, script.url, source={"path": "rows.jsonl"})
+        before = await finished(config)
+        asked, text = len(script.asked), (tmp_path / "out" / "samples.jsonl").read_bytes()
+        after = await finished(config)
+        assert len(script.asked) == asked
+    assert (tmp_path / "out" / "samples.jsonl").read_bytes() == text
+    assert before["source"] == after["source"]
+    assert before["samples"] == after["samples"]
+
+
+async def test_a_source_that_grew_is_gone_on_with(tmp_path: Path) -> None:
+    async with serving(answered) as script:
+        config = served(tmp_path, script.url, source={"path": "rows.jsonl"})
+        write_rows(tmp_path / "rows.jsonl", {"content": "nothing"})
+        await finished(config)
+        write_rows(tmp_path / "rows.jsonl", {"content": "nothing"}, {"content": "def real(): ..."})
+        report = await finished(config)
+    assert report["source"]["read"] == 2
+    assert len(samples(tmp_path / "out")) == 2
+
+
+async def test_another_setting_in_the_same_folder_is_refused_by_name(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", {"content": "nothing"})
+    await finished(settings(tmp_path, source={"path": "rows.jsonl"}))
+    with pytest.raises(BadInput, match=r"inference\.temperature"):
+        await finished(settings(tmp_path, source={"path": "rows.jsonl"}, inference={"temperature": 0.1}))
+
+
+async def test_an_empty_source_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("")
+    with pytest.raises(BadInput, match="not one row"):
+        await finished(settings(tmp_path, source={"path": "rows.jsonl"}))
+
+
+async def test_a_key_is_asked_for_only_by_a_run_that_needs_it(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
+    assert "A_KEY_THAT_IS_NOT_SET" not in os.environ
+    model = {"api_key_env": "A_KEY_THAT_IS_NOT_SET"}
+    url = "http://127.0.0.1:9/v1"
+    await finished(
+        served(tmp_path, url, model=model, source={"path": "rows.jsonl"}, output={"dir": "q", "until": "questions"})
+    )
+    with pytest.raises(BadInput, match="A_KEY_THAT_IS_NOT_SET"):
+        await finished(served(tmp_path, url, model=model, source={"path": "rows.jsonl"}))
+
+
+async def test_an_endpoint_that_is_gone_stops_the_run_and_the_row_is_not_lost(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
+    gone = served(
+        tmp_path, "http://127.0.0.1:9/v1", source={"path": "rows.jsonl"}, limits={"give_up_s": BACKOFF_S[0] / 5}
+    )
+    with pytest.raises(OutOfService, match="give_up_s"):
+        await finished(gone)
+    assert rows(tmp_path / "out" / "rejects.jsonl") == []
+    async with serving(answered) as script:
+        report = await finished(served(tmp_path, script.url, source={"path": "rows.jsonl"}))
+    assert report["source"]["finished"] == 1
+
+
+async def test_stop_lets_live_work_end_and_takes_no_more(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", *[{"content": f"nothing {n}"} for n in range(200)])
+    config = settings(tmp_path, source={"path": "rows.jsonl"})
+    async with Engine(config) as engine:
+        running = asyncio.create_task(engine.run())
+        while not engine.boundaries.written["rejects"]:
+            await asyncio.sleep(0)
+        engine.stop()
+        await running
+        assert not engine.finished
+        report = await report_of(engine)
+        with pytest.raises(Stopped):
+            await engine.submit({"content": "late"})
+    assert 0 < report["source"]["read"] < 200
+    assert report["source"]["live"] == 0
+    assert (await finished(config))["source"]["read"] == 200
+
+
+async def test_several_samples_of_a_question_are_asked_with_their_seeds(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
+    async with serving(answered) as script:
+        prediction = {"pairs": 1, "samples": 3, "directions": ["output"]}
+        await finished(served(tmp_path, script.url, source={"path": "rows.jsonl"}, prediction=prediction,
+                              revision={"turns": 1}))  # fmt: skip
+    assert sorted(body["seed"] for body in script.asked if "seed" in body) == [0, 1, 2]
+    assert len(samples(tmp_path / "out")) == 3
+    (question,) = rows(tmp_path / "out" / "questions.jsonl")
+    assert question["samples"] == 3
+
+
+async def test_no_key_is_in_anything_that_a_run_leaves_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_KEY", "sk-do-not-tell")
+    write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
+    async with serving(answered) as script:
+        await finished(served(tmp_path, script.url, model={"api_key_env": "THE_KEY"}, source={"path": "rows.jsonl"}))
+        assert script.headers[0]["Authorization"] == "Bearer sk-do-not-tell"
+    for path in (tmp_path / "out").iterdir():
+        assert b"sk-do-not-tell" not in path.read_bytes(), path.name
