@@ -10,7 +10,7 @@ No signal handlers and no global state: the command adds those. Everything that 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -180,7 +180,7 @@ class Engine:
 
     async def stream(
         self, source_files: Iterable[SourceItem] | AsyncIterable[SourceItem]
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """The rows of many source files, each as soon as it is final. Closing early cancels what is under way.
 
         Items are rows (mappings with the fields of source.format), paths, or the text of a source file.

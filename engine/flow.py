@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import anyio
 import anyio.abc
 
-from engine.errors import EngineError, MachineFailed, OutOfService, TooManyBugs
 from engine.errors import BadInput as BadInputError
+from engine.errors import EngineError, MachineFailed, OutOfService, TooManyBugs
 from engine.inbox import Inbox
 from engine.tickets import Ticket, Window
 from sandbox import SandboxError
@@ -209,7 +209,7 @@ class Flow:
             return (Reject(id_, kind, exc.reason, exc.detail),)
         except (Unavailable, Misconfigured, SandboxError, EngineError):
             raise
-        except Exception as exc:  # noqa: BLE001  # the one place: a bug costs its record, and past a bound the run
+        except Exception as exc:  # the one place: a bug costs its record, and past a bound the run
             self._bugs_left -= 1
             detail = "".join(traceback.format_exception(exc))[-4000:]
             logger.error("%s: a bug rejects %s %s: %s", node.name, kind, id_, detail)  # noqa: TRY400  # detail has it

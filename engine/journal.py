@@ -157,7 +157,7 @@ class Journal:
                 f"{self._folder}: the journal or a file beside it cannot be written: {exc}; nothing that was "
                 "acknowledged is lost, and the same command continues")  # fmt: skip
             results = [(future, None, self._failed) for _, future in batch]
-        except Exception as exc:  # noqa: BLE001  # a bug in one piece of work must not leave the others waiting
+        except Exception as exc:  # a bug in one piece of work must not leave the others waiting
             logger.exception("the journal failed")
             self._failed = MachineFailed(f"the journal failed: {exc!r}")
             results = [(future, None, self._failed) for _, future in batch]

@@ -98,15 +98,16 @@ async def write_report(engine: "Engine") -> None:
         return
     text = json.dumps(await report_of(engine), indent=2, ensure_ascii=False) + "\n"
     fresh = folder / "report.json.part"
-    fresh.write_text(text)  # noqa: ASYNC240  # small, and once a run
+    fresh.write_text(text)  # small, and once a run
     fresh.replace(folder / "report.json")
 
 
 def summary(report: Mapping[str, Any]) -> list[str]:
     """The funnel, for a terminal."""
     source, kinds = report["source"], report["kinds"]
-    lines = [f"source rows   {source['read']:>8} read  = {source['finished']} finished"
-             f" + {sum(source['rejected'].values())} rejected + {source['live']} live"]  # fmt: skip
+    rejected = sum(source["rejected"].values())
+    equation = f"{source['finished']} finished + {rejected} rejected + {source['live']} live"
+    lines = [f"source rows   {source['read']:>8} read  = {equation}"]
     for kind, name in (("program", "programs"), ("question", "questions")):
         if kind in kinds:
             one = kinds[kind]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import aiofiles
+import aiofiles.os
 import zstandard
 
 from engine.errors import BadInput
@@ -18,9 +19,12 @@ ROW_BYTES = 32 << 20
 CHUNK_BYTES = 1 << 20
 ROWS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 CODE = frozenset(
-    ".py .pyi .js .ts .jsx .tsx .java .kt .scala .c .h .cc .cpp .hpp .cs .go .rs .rb .php .swift .m .pl .lua .r .jl .sh"
-    " .sql .hs .ml .ex .erl .clj .dart .f90 .pas .txt".split()
-)
+    {
+        ".py", ".pyi", ".js", ".ts", ".jsx", ".tsx", ".java", ".kt", ".scala", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".go",
+        ".rs", ".rb", ".php", ".swift", ".m", ".pl", ".lua", ".r", ".jl", ".sh", ".sql", ".hs", ".ml", ".ex", ".erl", ".clj",
+        ".dart", ".f90", ".pas", ".txt",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def _shown(path: Path, base: Path) -> str:
 
 
 async def _file_row(path: Path, name: str, code_field: str) -> SourceRow:
-    size = path.stat().st_size
+    size = (await aiofiles.os.stat(path)).st_size
     if size > ROW_BYTES:
         return SourceRow(name, 1, None, reason="too_long", detail=f"a source file of {size} bytes")
     try:
@@ -177,7 +181,7 @@ async def _lines(path: Path) -> AsyncIterator[bytes | None]:
 
 def _parquet_rows(path: Path, name: str) -> Iterator[SourceRow]:
     try:
-        import pyarrow.parquet as parquet  # noqa: PLC0415  # an extra
+        import pyarrow.parquet as parquet  # an extra
     except ImportError:
         raise BadInput(f"{path}: reading parquet needs pyarrow: pip install 'codeio-engine[parquet]'") from None
     try:

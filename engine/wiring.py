@@ -79,7 +79,7 @@ class KeyedLater:
     def body(self, request: ChatRequest) -> dict[str, Any]:
         return {**request.body(), **self.settings.extra_body}
 
-    async def complete(self, request: ChatRequest) -> Answer:
+    async def complete(self, request: ChatRequest) -> Answer:  # noqa: ARG002  # the port's signature
         raise Misconfigured(_unset(self.settings, self.setting))
 
 
@@ -114,7 +114,7 @@ class Wiring:
         if reach.transform or self.config.source.format == "raw":
             nodes.append(Node("compose", self._compose(), PURE_WORKERS))
         if reach.transform:
-            role = self._role("transform", self.config.transform)
+            role = self._role(self.config.transform)
             nodes.append(Node("transform", Transform(role), self._ceiling(self.config.transform.model)))
         repairs = self._repairs()
         execution = Execution(self.runs, self.profile, repairs, self.config.execution.pool, self.config.execution.draws,
@@ -164,8 +164,8 @@ class Wiring:
                           settings.variants.shares(), steps)  # fmt: skip
 
     def _inference(self) -> Inference:
-        first = self._role("inference", self.config.inference)
-        return Inference(first, self._role("revision", _later(self.config.inference, self.config.revision)))
+        first = self._role(self.config.inference)
+        return Inference(first, self._role(_later(self.config.inference, self.config.revision)))
 
     def _revision(self) -> Revision:
         turns = self.config.revision.turns if self.reach.revision or self.config.output.until == "revision" else 1
@@ -178,7 +178,7 @@ class Wiring:
         """The folder of prompt files, where a role names a folder and not a single file."""
         return self.config.base / given if given and (self.config.base / given).is_dir() else None
 
-    def _role(self, name: str, settings: RoleSettings) -> Role:
+    def _role(self, settings: RoleSettings) -> Role:
         sampling = Sampling(settings.temperature, settings.max_tokens, settings.top_p)
         return Role(self._model(settings.model), sampling, settings.system)
 

@@ -8,6 +8,7 @@ a call without its frame has crashed.
 A value becomes canonical JSON text here, by `Encoder`, in generation, verification and audit alike.
 """
 
+import builtins
 import gc
 import io
 import json
@@ -18,6 +19,10 @@ import signal
 import sys
 import time
 import types
+
+BUILTINS = dict(vars(builtins))
+globals().update({name: value for name, value in BUILTINS.items() if not name.startswith("__")})
+dumps, loads = json.dumps, json.loads  # bound before the job runs, like every builtin above
 
 PROGRAM = "<program>"
 DEPTH = 100
@@ -40,7 +45,7 @@ class Encoder:
 
     def text(self, value: object) -> str:
         try:
-            out = json.dumps(self.plain(value, "$", 0), ensure_ascii=False, allow_nan=False)
+            out = dumps(self.plain(value, "$", 0), ensure_ascii=False, allow_nan=False)
             out.encode()
         except UnicodeEncodeError:
             raise Invalid("$: a lone surrogate is no text") from None
@@ -90,7 +95,7 @@ class Encoder:
         scalar = unboxed(key)
         if isinstance(scalar, (bool, int)):
             self.coerced.add("key")
-            return json.dumps(int(scalar) if not isinstance(scalar, bool) else scalar)
+            return dumps(int(scalar) if not isinstance(scalar, bool) else scalar)
         raise Invalid(f"{path}: a key of type {type(key).__name__}")
 
     def foreign(self, value: object, path: str, depth: int) -> object:
@@ -149,7 +154,7 @@ class Tracer:
         self.exceeded = False
         self.seen: dict[int, tuple[int, dict[str, str]]] = {}
 
-    def __call__(self, frame: types.FrameType, event: str, arg: object) -> object:
+    def __call__(self, frame: types.FrameType, _event: str, _arg: object) -> object:
         if frame.f_code.co_filename != PROGRAM:
             return None
         if self.room > 0:
@@ -157,7 +162,7 @@ class Tracer:
             return self.watch
         return self.count
 
-    def count(self, frame: types.FrameType, event: str, arg: object) -> object:
+    def count(self, frame: types.FrameType, event: str, _arg: object) -> object:
         if event == "line":
             self.steps += 1
             self.lines.add(frame.f_lineno)
@@ -166,7 +171,7 @@ class Tracer:
                 raise Bound
         return self.count
 
-    def watch(self, frame: types.FrameType, event: str, arg: object) -> object:
+    def watch(self, frame: types.FrameType, event: str, _arg: object) -> object:
         if event in ("line", "return") and self.room > 0:
             line, before = self.seen.get(id(frame), (frame.f_lineno, {}))
             now = self.shown(frame)
@@ -175,7 +180,7 @@ class Tracer:
                     self.changes.append((line, name, text))
                     self.room -= 1
             self.seen[id(frame)] = (frame.f_lineno, now)
-        self.count(frame, event, arg)
+        self.count(frame, event, None)
         return self.watch
 
     def shown(self, frame: types.FrameType) -> dict[str, str]:
@@ -219,7 +224,7 @@ def seeded(seed: int, code: str) -> None:
     random.seed(seed)
     if "numpy" in sys.modules or "numpy" in code:
         try:
-            import numpy  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  # only where the guest has it
+            import numpy  # type: ignore[import-not-found,unused-ignore]  # only where the guest has it
         except ImportError:
             return
         numpy.random.seed(seed % 2**32)
@@ -236,7 +241,7 @@ class Harness:
         self.wall = time.monotonic
 
     def send(self, **frame: object) -> None:
-        body = json.dumps(frame).encode()
+        body = dumps(frame).encode()
         view = memoryview(b"%08x" % len(body) + body)
         while view:
             view = view[os.write(self.fd, view) :]
@@ -249,10 +254,12 @@ class Harness:
         try:
             exec(compile(self.job["code"], PROGRAM, "exec", dont_inherit=True), module.__dict__)
             if not callable(getattr(module, self.job["entrypoint"], None)):
-                raise NameError(f"the code defines no function {self.job['entrypoint']!r}")
+                raise LookupError(f"the code defines no function {self.job['entrypoint']!r}")
         except BaseException as exc:
+            vars(builtins).update(BUILTINS)
             self.send(**failure(exc), stdout=self.out.taken())
             return None
+        vars(builtins).update(BUILTINS)
         self.send(status="ok")
         return module
 
@@ -268,7 +275,7 @@ class Harness:
 
     def call(self, function: object, text: str) -> None:
         try:
-            arguments = json.loads(text, parse_constant=not_json)
+            arguments = loads(text, parse_constant=not_json)
         except (ValueError, RecursionError) as exc:
             self.send(status="invalid", error=f"the argument is no JSON: {exc}"[:ERROR_CHARS])
             return
@@ -286,6 +293,7 @@ class Harness:
                 value = function(**arguments) if isinstance(arguments, dict) else function(arguments)  # type: ignore[operator]
             finally:
                 sys.settrace(None)
+                vars(builtins).update(BUILTINS)
             frame["value"] = self.encoded(value, encoder)
         except Invalid as exc:
             frame = {"status": "invalid", "error": str(exc)[:ERROR_CHARS]}
@@ -305,7 +313,7 @@ class Harness:
 
     def changed(self, arguments: object, text: str) -> bool:
         try:
-            return Encoder().text(arguments) != Encoder().text(json.loads(text))
+            return Encoder().text(arguments) != Encoder().text(loads(text))
         except Invalid:
             return True
 
@@ -341,7 +349,7 @@ class Harness:
 def bounded(job: dict) -> None:  # type: ignore[type-arg]
     """The kernel's own limits; the finer ones on time are the parent's."""
     try:
-        import resource  # noqa: PLC0415  # absent outside Unix
+        import resource  # absent outside Unix
     except ImportError:
         return
     set_limit = resource.setrlimit
@@ -360,7 +368,7 @@ def bounded(job: dict) -> None:  # type: ignore[type-arg]
 
 
 def serve(fd: int) -> None:
-    job = json.loads(sys.stdin.buffer.read())
+    job = loads(sys.stdin.buffer.read())
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)

@@ -38,7 +38,8 @@ class Statistics:
 class Sandbox:
     """A pool of sandboxed runs, used as an async context manager.
 
-    workers: jobs at once; 0 means one per core. kept: how many more may run if they are of urgency 0. python: the guest interpreter; "" means this one.
+    workers: jobs at once; 0 means one per core. kept: how many more may run if they are of urgency 0.
+    python: the guest interpreter; "" means this one.
     `urgency` of a call: the lower goes first.
     Raises: GuestUnusable on entering, SandboxError from calls when the machine cannot run them.
     """

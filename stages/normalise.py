@@ -41,7 +41,8 @@ def normalised(code: str, entrypoint: str = "main_solution") -> str:
 
 def _alone(lines: list[str], node: ast.stmt) -> bool:
     """Nothing else stands on the node's lines."""
-    assert node.end_lineno is not None and node.end_col_offset is not None
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
     before = lines[node.lineno - 1].encode()[: node.col_offset]
     after = lines[node.end_lineno - 1].encode()[node.end_col_offset :].strip()
     return not before.strip() and (not after or after.startswith(b"#"))

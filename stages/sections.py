@@ -183,8 +183,7 @@ def _body(name: Name, text: str) -> str:
         return RULE.sub("", text.rstrip()).strip()
     blocks = _blocks(text)
     if not blocks:
-        plain = RULE.sub("", text.rstrip()).strip()
-        return plain
+        return RULE.sub("", text.rstrip()).strip()
     wanted = {"code": "main_solution", "generator": "input_generator", "check": "input_check"}[name]
     return next((block for block in blocks if f"def {wanted}" in block), blocks[0]).strip()
 
