@@ -254,7 +254,7 @@ class Harness:
         try:
             exec(compile(self.job["code"], PROGRAM, "exec", dont_inherit=True), module.__dict__)
             if not callable(getattr(module, self.job["entrypoint"], None)):
-                raise LookupError(f"the code defines no function {self.job['entrypoint']!r}")
+                raise NameError(f"the code defines no function {self.job['entrypoint']!r}")
         except BaseException as exc:
             vars(builtins).update(BUILTINS)
             self.send(**failure(exc), stdout=self.out.taken())

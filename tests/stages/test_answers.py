@@ -162,7 +162,6 @@ def test_1500_objects_in_each_other_do_not_raise() -> None:
     content = "{'output': " * 1500 + "1" + "}" * 1500
     assert find(content, "input", "lenient") is None
     assert find(content.replace("'", '"'), "input", "lenient") is None
-    assert find(content, "output", "strict") is None
 
 
 PIECES = ["{", "}", "[", "]", "(", ")", "'output'", '"output"', '"Output"', ":", ",", "'", '"', "\\", "\n", "```\n",
