@@ -1,7 +1,7 @@
 """Source rows into records and tickets: ids, occurrences, programs looked up, and what is wrong with a row."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from engine.journal import Journal
@@ -41,9 +41,8 @@ class Admission:
     def files(self) -> list[Path]:
         return files_of(self.config.source.path, self.config.base)
 
-    async def rows(self) -> AsyncIterator[SourceRow]:
-        async for row in rows_of(self.files(), self.config.base, self.config.source.code_field):
-            yield row
+    def rows(self) -> AsyncGenerator[SourceRow, None]:
+        return rows_of(self.files(), self.config.base, self.config.source.code_field)
 
     async def look_ahead(self) -> None:
         """Of verified rows, learns which have a later turn in the source: those are not gone on with themselves."""

@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -131,18 +131,21 @@ class Engine:
         self.admission.files()  # says at once that there is nothing, if so
         await self.admission.look_ahead()
         taken = 0
-        async for row in self.admission.rows():
-            if self._stopping.is_set() or self.flow.failure or self.boundaries.full:
-                break
-            if self.config.limits.max_files and taken >= self.config.limits.max_files:
-                break
-            taken += 1
-            await self._feed(row, skip_finished=True)
+        async with aclosing(self.admission.rows()) as rows:
+            async for row in rows:
+                if self._enough(taken):
+                    break
+                taken += 1
+                await self._feed(row, skip_finished=True)
         if not taken and self._fresh and not self._stopping.is_set():
             raise BadInput(f"source.path: {', '.join(self.config.source.path)}: there is not one row in it")
         await self.flow.quiet()
         if self.flow.failure is not None:
             raise self.flow.failure
+
+    def _enough(self, taken: int) -> bool:
+        most = self.config.limits.max_files
+        return self._stopping.is_set() or self.flow.failure is not None or self.boundaries.full or 0 < most <= taken
 
     @property
     def finished(self) -> bool:

@@ -3,7 +3,8 @@
 import glob
 import json
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -67,7 +68,7 @@ def _hidden(path: Path, top: Path) -> bool:
     return any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(top).parts)
 
 
-async def rows_of(files: Sequence[Path], base: Path, code_field: str) -> AsyncIterator[SourceRow]:
+async def rows_of(files: Sequence[Path], base: Path, code_field: str) -> AsyncGenerator[SourceRow, None]:
     """The rows of all files in order. A source file itself is one row, its text in `code_field`."""
     for path in files:
         name = _shown(path, base)
@@ -75,8 +76,9 @@ async def rows_of(files: Sequence[Path], base: Path, code_field: str) -> AsyncIt
             for row in _parquet_rows(path, name):
                 yield row
         elif path.name.endswith(ROWS):
-            async for row in _line_rows(path, name):
-                yield row
+            async with aclosing(_line_rows(path, name)) as found:
+                async for row in found:
+                    yield row
         else:
             yield await _file_row(path, name, code_field)
 
@@ -103,15 +105,17 @@ async def _file_row(path: Path, name: str, code_field: str) -> SourceRow:
     return SourceRow(name, 1, {code_field: text, "path": name}, size)
 
 
-async def _line_rows(path: Path, name: str) -> AsyncIterator[SourceRow]:
+async def _line_rows(path: Path, name: str) -> AsyncGenerator[SourceRow, None]:
     line = 0
     try:
-        async for raw in _lines(path):
-            line += 1
-            if raw is None:
-                yield SourceRow(name, line, None, reason="too_long", detail=f"the line has more than {ROW_BYTES} bytes")
-            elif raw.strip():
-                yield row_of(raw, name, line)
+        async with aclosing(_lines(path)) as found:
+            async for raw in found:
+                line += 1
+                if raw is None:
+                    detail = f"the line has more than {ROW_BYTES} bytes"
+                    yield SourceRow(name, line, None, reason="too_long", detail=detail)
+                elif raw.strip():
+                    yield row_of(raw, name, line)
     except (zlib.error, zstandard.ZstdError, EOFError) as exc:
         yield SourceRow(
             name, line + 1, None, reason="damaged", detail=f"the file cannot be unpacked from here on: {exc}"
@@ -160,7 +164,7 @@ class _Gzip:
         return out
 
 
-async def _lines(path: Path) -> AsyncIterator[bytes | None]:
+async def _lines(path: Path) -> AsyncGenerator[bytes | None, None]:
     """The lines of a file, None for one that is too long. Only one line and one chunk are held."""
     unpack = _unpacker(path)
     parts: list[bytes] = []
@@ -192,6 +196,3 @@ def _parquet_rows(path: Path, name: str) -> Iterator[SourceRow]:
                 yield SourceRow(name, line, fields, sum(len(str(value)) for value in fields.values()))
     except (OSError, ValueError) as exc:
         raise BadInput(f"source.path: {path} cannot be read as parquet: {exc}") from exc
-
-
-RowSource = Callable[[], AsyncIterator[SourceRow]]

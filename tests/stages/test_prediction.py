@@ -10,7 +10,7 @@ import pytest
 
 from stages.prediction import Prediction, Wording
 from stages.prompts import Template, load
-from stages.records import Pair, Program, Question, Reject, Sections, Tally, Variant
+from stages.records import Pair, Program, Question, Reject, Tally, Variant
 from tests.support.records import PAIR, SECTIONS, program
 
 WORDING = Wording(load("question"), load("parts"), load("ask_input"), load("ask_output"))
@@ -259,8 +259,3 @@ def test_an_input_that_is_no_object_can_be_asked_about(input_: str) -> None:
 def test_an_input_question_does_not_tell_an_input_that_is_no_object(input_: str) -> None:
     text = opening("input", pairs=(Pair(input_, "7"),))
     assert not any(f"`{item}`" in text for item in json.loads(input_))
-
-
-def test_sections_without_a_check_are_asked_about_alike() -> None:
-    assert opening(sections={"check": ""}) == opening()
-    assert isinstance(SECTIONS, Sections)

@@ -86,20 +86,20 @@ def test_only_the_files_that_a_folder_has_take_the_place_of_embedded_ones(tmp_pa
 def test_a_prompt_with_the_wrong_placeholders_is_misconfigured(tmp_path: Path, text: str, told: str) -> None:
     file = tmp_path / "mine.md"
     file.write_text(text)
-    with pytest.raises(Misconfigured, match="mine.md") as caught:
+    with pytest.raises(Misconfigured, match=r"mine\.md") as caught:
         load("repair", file)
     assert told in str(caught.value)
 
 
 def test_a_prompt_that_is_not_there_is_misconfigured(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="none.md"):
+    with pytest.raises(Misconfigured, match=r"none\.md"):
         load("repair", tmp_path / "none.md")
 
 
 def test_a_prompt_that_is_no_text_is_misconfigured(tmp_path: Path) -> None:
     file = tmp_path / "mine.md"
     file.write_bytes(b"\xff\xfe{{evidence}}")
-    with pytest.raises(Misconfigured, match="mine.md"):
+    with pytest.raises(Misconfigured, match=r"mine\.md"):
         load("repair", file)
 
 

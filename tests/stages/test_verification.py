@@ -1,0 +1,251 @@
+"""Verdicts: predicted outputs are compared, predicted inputs are run; the truth is run where it was never gated."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from sandbox import Draws, Guest, Limits, Run, Runner, Status, Trace
+from stages.equality import Equality
+from stages.feedback import Feedback
+from stages.prompts import load
+from stages.records import Answer, Answered, Attempted, Pair, Question, Turn, VerdictName, seed_of
+from stages.verification import Verification, shape_error
+from tests.support.records import CODE, PAIR, program, question
+
+FEEDBACK = Feedback(load("feedback"))
+TOLD = load("feedback").parts()
+
+
+@dataclass
+class FakeRunner:
+    """Gives the run that was set for an input, and keeps what was asked; an input without one is a failed test."""
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    asked: list[tuple[str, str, str, int]] = field(default_factory=list)
+
+    @property
+    def guest(self) -> Guest:
+        raise AssertionError("a verdict needs nothing of the guest")
+
+    @property
+    def isolation(self) -> str:
+        return "none"
+
+    async def run(self, code: str, entrypoint: str, arguments: str | dict[str, Any], *, urgency: int = 0,
+                  limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
+                  trace: Trace | None = None) -> Run:  # fmt: skip
+        assert isinstance(arguments, str)
+        self.asked.append((code, entrypoint, arguments, seed))
+        return self.runs[arguments]
+
+    async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
+                       urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
+                       trace: Trace | None = None, total_cpu_s: float = math.inf) -> list[Run]:  # fmt: skip
+        return [await self.run(code, entrypoint, text, seed=seed) for text in arguments]
+
+    async def draw(self, code: str, entrypoint: str, *, calls: int, distinct: int, seed: int, value_bytes: int,
+                   cpu_s: float, urgency: int = 1, limits: Limits | None = None) -> Draws:  # fmt: skip
+        raise AssertionError("a verdict draws nothing")
+
+
+def runner(**runs: Run) -> FakeRunner:
+    return FakeRunner(dict(runs))
+
+
+def answered(content: str, direction: str = "output", finish: str = "stop", **changes: object) -> Answered:
+    return Answered(question(direction, turns=(Turn(Answer(content, finish=finish)),), **changes))
+
+
+async def verdict(content: str, direction: str = "output", box: FakeRunner | None = None, *, finish: str = "stop",
+                  equality: Equality = "close", **changes: object) -> Turn:  # fmt: skip
+    """The turn that verification makes of one answer."""
+    sandbox: Runner = box or FakeRunner()
+    (judged,) = await Verification(sandbox, FEEDBACK, equality)(answered(content, direction, finish, **changes))
+    return judged.question.samples[0].last
+
+
+FLOATING = Pair('{"a": 2, "b": 3}', "5.0", 9)
+
+
+@pytest.mark.parametrize(
+    ("said", "equality", "expected", "match"),
+    [
+        ("5", "strict", "right", "exact"),
+        ("5.0", "close", "right", "exact"),
+        ("5.0001", "close", "right", "close"),
+        ("5.0001", "paper", "right", "close"),
+        ("5.0001", "strict", "wrong", None),
+        ("4.9999", "close", "right", "close"),
+        ("4.9999", "paper", "wrong", None),
+        ("6", "close", "wrong", None),
+        ("null", "close", "wrong", None),
+    ],
+)
+async def test_a_predicted_output_is_compared_with_the_truth(
+    said: str, equality: Equality, expected: VerdictName, match: str | None
+) -> None:
+    turn = await verdict(f'{{"output": {said}}}', equality=equality, pair=FLOATING)
+    assert (turn.verdict, turn.match, turn.predicted, turn.read) == (expected, match, said, "strict")
+
+
+async def test_a_predicted_output_of_a_gated_program_runs_nothing() -> None:
+    box = runner()
+    await verdict('{"output": 6}', box=box)
+    await verdict('{"output": 5}', box=box)
+    assert box.asked == []
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "match"), [("5", "right", "exact"), ("5.00001", "right", "close"), ("6", "wrong", None)]
+)
+async def test_a_predicted_input_is_judged_by_what_it_gives(given: str, expected: str, match: str | None) -> None:
+    box = FakeRunner({'{"a": 4, "b": 1}': Run("ok", given, cpu_s=0.5, near_limit=True)})
+    turn = await verdict('{"input": {"a": 4, "b": 1}}', "input", box, pair=FLOATING)
+    assert (turn.verdict, turn.match, turn.got) == (expected, match, given)
+    assert (turn.predicted, turn.cpu_s, turn.near_limit) == ('{"a": 4, "b": 1}', 0.5, True)
+
+
+async def test_a_predicted_input_is_run_as_it_was_written_with_the_programs_seed() -> None:
+    text = '{"b": 1, "a": 4.50}'
+    box = FakeRunner({'{"b": 1, "a": 4.5}': Run("ok", "5")})
+    await verdict(f'{{"input": {text}}}', "input", box, program=program(entrypoint="solve"))
+    assert box.asked == [(CODE, "solve", '{"b": 1, "a": 4.5}', seed_of("beef"))]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("error", "error"), ("timeout", "timeout"), ("memory", "memory"), ("denied", "denied"), ("crash", "crash"),
+     ("invalid", "error")],
+)  # fmt: skip
+async def test_a_predicted_input_whose_run_fails_is_judged_by_how_it_failed(status: Status, expected: str) -> None:
+    box = FakeRunner({'{"a": 4, "b": 1}': Run(status, error="ValueError: no")})
+    turn = await verdict('{"input": {"a": 4, "b": 1}}', "input", box)
+    assert (turn.verdict, turn.error, turn.got, turn.match) == (expected, "ValueError: no", None, None)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "told"),
+    [
+        ('{"a": 4}', "missing: b"),
+        ("{}", "missing: a, b"),
+        ('{"a": 4, "b": 1, "d": 0, "c": 0}', "not an argument: c, d"),
+        ('{"a": 4, "B": 1}', "missing: b; not an argument: B"),
+        ("[4, 1]", "it is not an object with the arguments by name"),
+        ("null", "it is not an object with the arguments by name"),
+    ],
+)
+async def test_a_predicted_input_of_the_wrong_shape_is_an_error_and_is_not_run(predicted: str, told: str) -> None:
+    box = runner()
+    turn = await verdict(f'{{"input": {predicted}}}', "input", box)
+    assert turn.verdict == "error"
+    assert told in turn.feedback
+    assert turn.feedback == TOLD["shape"].replace("{{detail}}", told)
+    assert box.asked == []
+
+
+def test_an_input_that_is_no_object_has_no_shape_to_miss() -> None:
+    assert shape_error("5", "7") == ""
+    assert shape_error('{"a": 1}', "[1]") == ""
+
+
+async def test_a_cut_answer_is_cut_even_where_it_could_be_read() -> None:
+    turn = await verdict('{"output": 5} but let me', finish="length")
+    assert (turn.verdict, turn.predicted) == ("cut", None)
+    assert turn.feedback == TOLD["cut"]
+
+
+@pytest.mark.parametrize("content", ["It is 5.", "", '{"input": 5}'])
+async def test_an_answer_that_cannot_be_read_is_none(content: str) -> None:
+    turn = await verdict(content)
+    assert (turn.verdict, turn.predicted, turn.read) == ("no_answer", None, None)
+    assert turn.feedback == TOLD["no_answer"]
+
+
+async def test_an_answer_in_the_reasoning_is_none() -> None:
+    turns = (Turn(Answer("Done.", reasoning='{"output": 5}')),)
+    (judged,) = await Verification(FakeRunner(), FEEDBACK)(Answered(question(turns=turns)))
+    assert judged.question.samples[0].last.verdict == "no_answer"
+
+
+async def test_the_reading_that_is_set_decides_what_is_read() -> None:
+    for reading, expected in (("strict", "no_answer"), ("tolerant", "right")):
+        stage = Verification(FakeRunner(), FEEDBACK, reading="strict" if reading == "strict" else "tolerant")
+        (judged,) = await stage(answered("{'output': 5}"))
+        assert judged.question.samples[0].last.verdict == expected
+
+
+UNGATED = program(gated=False)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [(Run("ok", "5"), "wrong"), (Run("ok", "7"), "invalid_truth"), (Run("error", error="E: x"), "invalid_truth")],
+)
+async def test_a_wrong_answer_about_an_ungated_program_stands_only_if_the_truth_does(now: Run, expected: str) -> None:
+    turn = await verdict('{"output": 6}', box=FakeRunner({PAIR.input: now}), program=UNGATED)
+    assert turn.verdict == expected
+
+
+async def test_an_error_of_a_predicted_input_is_not_blamed_where_the_truth_fails_too() -> None:
+    box = FakeRunner({'{"a": 4, "b": 1}': Run("error", error="E: x"), PAIR.input: Run("error", error="E: x")})
+    turn = await verdict('{"input": {"a": 4, "b": 1}}', "input", box, program=UNGATED)
+    assert turn.verdict == "invalid_truth"
+    assert turn.feedback == TOLD["invalid_truth"]
+
+
+async def test_a_right_answer_about_an_ungated_program_runs_nothing_more() -> None:
+    box = runner()
+    turn = await verdict('{"output": 5}', box=box, program=UNGATED)
+    assert turn.verdict == "right"
+    assert box.asked == []
+
+
+async def test_the_truth_of_an_output_question_is_never_told() -> None:
+    secret = Pair(PAIR.input, "987654", 9)
+    for content in ('{"output": 6}', "It is 5.", "{"):
+        assert "987654" not in (await verdict(content, pair=secret)).feedback
+
+
+async def test_a_wrong_output_is_told_what_was_predicted() -> None:
+    turn = await verdict('{"output": [1, "{{got}}"]}')
+    assert turn.feedback == TOLD["wrong_output"].replace("{{predicted}}", '[1, "{{got}}"]')
+
+
+async def test_a_wrong_input_is_told_what_it_gives_and_what_it_should() -> None:
+    box = FakeRunner({'{"a": 4, "b": 2}': Run("ok", "6")})
+    turn = await verdict('{"input": {"a": 4, "b": 2}}', "input", box)
+    for told in ('{"a": 4, "b": 2}', "gives 6", "5 is required"):
+        assert told in turn.feedback
+
+
+async def test_a_long_value_is_told_by_its_beginning() -> None:
+    turn = await verdict('{"output": "' + "x" * 2000 + '"}')
+    assert "x" * 599 in turn.feedback
+    assert "x" * 600 not in turn.feedback
+
+
+@pytest.mark.parametrize("direction", ["input", "output"])
+async def test_right_answers_are_told_a_fixed_sentence(direction: str) -> None:
+    box = FakeRunner({PAIR.input: Run("ok", PAIR.output)})
+    turn = await verdict(f'{{"input": {PAIR.input}, "output": {PAIR.output}}}', direction, box)
+    assert turn.feedback == TOLD[f"right_{direction}"]
+
+
+async def test_only_fresh_turns_of_open_samples_are_judged() -> None:
+    fresh, old = Turn(Answer('{"output": 5}')), Turn(Answer('{"output": 5}'), "wrong", feedback="As it was.")
+    samples = (
+        Attempted(0, (old, fresh)),
+        Attempted(1, (old,)),
+        Attempted(2, (fresh,), closed=True),
+        Attempted(3, (), closed=True),
+    )
+    subject: Question = question(samples=samples, wanted=4)
+    (judged,) = await Verification(FakeRunner(), FEEDBACK)(Answered(subject))
+    first, *others = judged.question.samples
+    assert [turn.verdict for turn in first.turns] == ["wrong", "right"]
+    assert first.turns[0] == old
+    assert tuple(others) == samples[1:]
+    assert replace(judged.question, samples=()) == replace(subject, samples=())
