@@ -24,9 +24,10 @@ from engine.errors import BadInput, EngineError, MachineFailed, Stopped
 from engine.flow import Flow
 from engine.journal import Journal
 from engine.ports import Effects
-from engine.report import Spending, write_report
+from engine.report import write_report
 from engine.settings import Config
 from engine.sources import SourceRow, files_of, rows_of
+from engine.spending import Spending
 from engine.tickets import Ticket, Window, WindowClosed
 from engine.wiring import ENTRIES, CodeGraph, Wiring
 from sandbox import Limits, Sandbox, SandboxError
@@ -52,7 +53,7 @@ class Engine:
 
     def __init__(self, config: Config, *, world: World | None = None) -> None:
         self.config = config
-        self.spending = Spending(config.models)
+        self.spending = Spending(config.models, config.limits)
         self._world = world or World()
         self._stack = AsyncExitStack()
         self._stopping = asyncio.Event()
@@ -89,11 +90,12 @@ class Engine:
             raise BadInput(str(exc)) from exc
         self.journal = await stack.enter_async_context(Journal(config.folder))
         await self._resume()
+        self.spending.load(await self.journal.counts())
         session = await stack.enter_async_context(open_session())
         self.effects = Effects(self.journal)
         try:
             self.wiring = Wiring(config, self.sandbox, self.effects, session, self._world, self.window.changed,
-                                 self.spending.add)  # fmt: skip
+                                 self.spending)  # fmt: skip
             nodes = self.wiring.nodes()
             self.admission = Admission(config, self.wiring.feedback, self.journal)
         except Misconfigured as exc:
@@ -149,8 +151,9 @@ class Engine:
 
     @property
     def finished(self) -> bool:
-        """Whether the whole source (up to max_files) has gone through."""
-        return not self._stopping.is_set() and not self.flow.live and self.flow.failure is None
+        """Whether the whole source (up to max_files) has gone through, no limit having ended it before."""
+        stopped = self._stopping.is_set() or self.boundaries.full
+        return not stopped and not self.flow.live and self.flow.failure is None
 
     def stop(self) -> None:
         """Admits no more; what is live goes on to its end."""

@@ -73,9 +73,9 @@ class Journal:
         """The recorded result of a request, by its key."""
         return await self._do(lambda: self._first("SELECT value FROM effects WHERE key = ?", key))
 
-    async def record(self, key: bytes, value: bytes) -> None:
-        """Records the result of a request; the first one recorded stays."""
-        await self._do(lambda: self._run("INSERT OR IGNORE INTO effects (key, value) VALUES (?, ?)", key, value))
+    async def record(self, key: bytes, value: bytes, counts: Mapping[str, int] | None = None) -> None:
+        """Records the result of a request and adds its counts; the first one recorded stays."""
+        await self._do(lambda: self._record(key, value, counts or {}))
 
     async def emit(self, file: str, id_: str, content: Mapping[str, Any], counts: Mapping[str, int]) -> int:
         """Appends a row to `<file>.jsonl` and adds its counts, once for each id. Returns its line number, from 0."""
@@ -212,6 +212,10 @@ class Journal:
             if missing:
                 self._pending[name] = missing
         self._append()
+
+    def _record(self, key: bytes, value: bytes, counts: Mapping[str, int]) -> None:
+        self._run("INSERT OR IGNORE INTO effects (key, value) VALUES (?, ?)", key, value)
+        self._add(counts)
 
     def _emit(self, file: str, id_: str, content: Mapping[str, Any], counts: Mapping[str, int]) -> int:
         there = self._first("SELECT row FROM emitted WHERE file = ? AND id = ?", file, id_)

@@ -7,13 +7,14 @@ import asyncio
 import hashlib
 import json
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
 
 from engine.journal import Journal
+from engine.spending import Spending
 from sandbox import Draws, Guest, Limits, Run, Sandbox, Trace
 from stages.errors import Rejected
 from stages.inference import ChatRequest, Model
@@ -32,8 +33,8 @@ class Effects:
     replayed: int = 0
     _flights: dict[bytes, asyncio.Future[bytes]] = field(default_factory=dict)
 
-    async def of(self, request: Any, make: Callable[[], Awaitable[bytes]]) -> bytes:
-        """The result of a request, made at most once."""
+    async def of(self, request: Any, make: Callable[[], Awaitable[tuple[bytes, Mapping[str, int]]]]) -> bytes:
+        """The result of a request, made at most once; `make` gives it with what it adds to the report's counts."""
         key = hashlib.sha256(json.dumps(request, sort_keys=True).encode("utf-8", "surrogatepass")).digest()
         while (flight := self._flights.get(key)) is not None:
             await asyncio.wait([flight])
@@ -44,8 +45,8 @@ class Effects:
         try:
             value = await self.journal.effect(key)
             if value is None:
-                value = await make()
-                await self.journal.record(key, value)
+                value, counts = await make()
+                await self.journal.record(key, value, counts)
                 self.made += 1
             else:
                 self.replayed += 1
@@ -63,7 +64,7 @@ class JournalledModel:
 
     model: Model
     effects: Effects
-    spent: Callable[[str, Usage], None] = lambda _model, _usage: None
+    spending: Spending
 
     @property
     def name(self) -> str:
@@ -73,15 +74,15 @@ class JournalledModel:
         return self.model.body(request)
 
     async def complete(self, request: ChatRequest) -> Answer:
-        async def make() -> bytes:
+        async def make() -> tuple[bytes, Mapping[str, int]]:
+            self.spending.check()
             try:
                 answer = await self.model.complete(request)
             except Rejected as exc:
                 if exc.reason in PASSING:
                     raise
-                return orjson.dumps({"rejected": [exc.reason, exc.detail]})
-            self.spent(self.model.name, answer.usage)
-            return orjson.dumps({"answer": asdict(answer)})
+                return orjson.dumps({"rejected": [exc.reason, exc.detail]}), {}
+            return orjson.dumps({"answer": asdict(answer)}), self.spending.add(self.model.name, answer.usage)
 
         found = orjson.loads(await self.effects.of({"model": self.model.body(request)}, make))
         if "rejected" in found:
@@ -114,10 +115,10 @@ class JournalledSandbox:
     async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
                        urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
                        trace: Trace | None = None, total_cpu_s: float = math.inf) -> list[Run]:  # fmt: skip
-        async def make() -> bytes:
+        async def make() -> tuple[bytes, Mapping[str, int]]:
             runs = await self.sandbox.run_many(code, entrypoint, arguments, urgency=urgency, limits=limits, seed=seed,
                                                hash_seed=hash_seed, trace=trace, total_cpu_s=total_cpu_s)  # fmt: skip
-            return orjson.dumps([asdict(run) for run in runs])
+            return orjson.dumps([asdict(run) for run in runs]), {}
 
         request = {
             "run": [code, entrypoint, list(arguments)], "seeds": [seed, hash_seed],
@@ -127,10 +128,10 @@ class JournalledSandbox:
 
     async def draw(self, code: str, entrypoint: str, *, calls: int, distinct: int, seed: int, value_bytes: int,
                    cpu_s: float, urgency: int = 1, limits: Limits | None = None) -> Draws:  # fmt: skip
-        async def make() -> bytes:
+        async def make() -> tuple[bytes, Mapping[str, int]]:
             draws = await self.sandbox.draw(code, entrypoint, calls=calls, distinct=distinct, seed=seed, cpu_s=cpu_s,
                                             value_bytes=value_bytes, urgency=urgency, limits=limits)  # fmt: skip
-            return orjson.dumps(asdict(draws))
+            return orjson.dumps(asdict(draws)), {}
 
         request = {"draw": [code, entrypoint, calls, distinct, seed, value_bytes, cpu_s], **self._where(limits)}
         found = orjson.loads(await self.effects.of(request, make))

@@ -3,44 +3,13 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from engine.settings import ModelSettings
-from stages.records import SCHEMA, Usage
+from engine.spending import SPENT
+from stages.records import SCHEMA
 
 if TYPE_CHECKING:
     from engine.core import Engine
-
-
-@dataclass(slots=True)
-class Spending:
-    """What the models of this process's part of the run have used."""
-
-    models: Mapping[str, ModelSettings]
-    usage: dict[str, Usage] = field(default_factory=dict)
-    calls: dict[str, int] = field(default_factory=dict)
-
-    def add(self, model: str, usage: Usage) -> None:
-        self.usage[model] = self.usage.get(model, Usage()) + usage
-        self.calls[model] = self.calls.get(model, 0) + 1
-
-    @property
-    def usd(self) -> float:
-        prices = {settings.model or "simulated": settings.price for settings in self.models.values()}
-        total = 0.0
-        for model, usage in self.usage.items():
-            price = prices.get(model)
-            if price is not None:
-                fresh = usage.input_tokens - usage.cached_tokens
-                total += (
-                    fresh * price.input + usage.cached_tokens * price.cached_input + usage.output_tokens * price.output
-                )
-        return total / 1e6
-
-    def row(self) -> dict[str, Any]:
-        return {"usd": round(self.usd, 6),
-                "models": {model: {"calls": self.calls[model], **usage.row()} for model, usage in self.usage.items()}}  # fmt: skip
 
 
 async def report_of(engine: "Engine") -> dict[str, Any]:
@@ -61,8 +30,9 @@ async def report_of(engine: "Engine") -> dict[str, Any]:
         "rejects": nested.get("rejects", {}),
         "missing_modules": dict(sorted(nested.get("missing_modules", {}).items(), key=lambda item: -item[1])),
         "unasked": nested.get("unasked", {}),
+        "spending": engine.spending.row(),
         "this_process": {
-            "elapsed_s": round(engine.statistics()["elapsed_s"], 3), "spending": engine.spending.row(),
+            "elapsed_s": round(engine.statistics()["elapsed_s"], 3),
             "effects_made": engine.effects.made, "effects_replayed": engine.effects.replayed,
         },
         "isolation": engine.sandbox.isolation,
@@ -83,7 +53,7 @@ def _kinds(engine: "Engine") -> dict[str, dict[str, int]]:
 def _nested(counts: Mapping[str, int]) -> dict[str, Any]:
     """`a.b.c: n` as `{a: {b: {c: n}}}`."""
     tree: dict[str, Any] = defaultdict(dict)
-    for name, count in sorted(counts.items()):
+    for name, count in sorted((name, count) for name, count in counts.items() if not name.startswith(SPENT)):
         *path, last = name.split(".")
         place: Any = tree
         for key in path:
@@ -127,7 +97,7 @@ def summary(report: Mapping[str, Any]) -> list[str]:
         lines.append(f"not asked     {sum(report['unasked'].values()):>8} pairs     {told}")
     here = report["this_process"]
     lines.append(f"this process  {here['elapsed_s']:.1f} s, {here['effects_made']} calls made, "
-                 f"{here['effects_replayed']} answered from the journal, {here['spending']['usd']:.4f} USD; "
+                 f"{here['effects_replayed']} answered from the journal, {report['spending']['usd']:.4f} USD in all; "
                  f"sandbox: {report['isolation']}")  # fmt: skip
     return lines
 

@@ -11,6 +11,7 @@ from engine.errors import BadInput
 from engine.flow import Node
 from engine.ports import Effects, JournalledModel, JournalledSandbox
 from engine.settings import Config, ModelSettings, RevisionSettings, RoleSettings
+from engine.spending import Spending
 from sandbox import Permits, Sandbox
 from stages import prompts
 from stages.drafting import Drafting
@@ -91,7 +92,7 @@ class Wiring:
     """The collaborators of one run, made once: models by name, permits by endpoint, prompts, stages."""
 
     def __init__(self, config: Config, sandbox: Sandbox, effects: Effects, session: aiohttp.ClientSession,
-                 world: World, changed: Any, spent: Any) -> None:  # fmt: skip
+                 world: World, changed: Any, spending: Spending) -> None:  # fmt: skip
         self.config = config
         self.reach = config.reach
         self.sandbox = sandbox
@@ -104,7 +105,7 @@ class Wiring:
         self._session = session
         self._world = world
         self._changed = changed
-        self._spent = spent
+        self._spending = spending
         self._models: dict[str, Model] = {}
 
     def nodes(self) -> list[Node]:
@@ -128,7 +129,7 @@ class Wiring:
         if reach.inference or reach.revision:
             nodes.append(Node("inference", self._inference(), self._ceiling(self.config.inference.model)))
         verification = Verification(self.runs, self.feedback, self.config.verification.equality,
-                                    self.config.verification.reading)  # fmt: skip
+                                    self.config.verification.reading, self.config.verification.domain)  # fmt: skip
         nodes.append(Node("verification", verification, runs))
         nodes.append(Node("revision", self._revision(), PURE_WORKERS))
         return nodes
@@ -187,7 +188,7 @@ class Wiring:
 
     def _model(self, name: str) -> Model:
         if name not in self._models:
-            self._models[name] = JournalledModel(self._made(name), self._effects, self._spent)
+            self._models[name] = JournalledModel(self._made(name), self._effects, self._spending)
         return self._models[name]
 
     def _made(self, name: str) -> Model:

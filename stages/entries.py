@@ -205,7 +205,8 @@ def turned(row: Fields, answer: Answer) -> Turn:
     answer = replace(answer, finish=row.get("finish_reason") or "stop", model=row.get("model") or answer.model,
                      usage=_usage(usage) if isinstance(usage, dict) else answer.usage)  # fmt: skip
     return Turn(answer, row.get("verdict"), row.get("answer"), row.get("read"), row.get("match"), row.get("got"),
-                row.get("error") or "", float(row.get("cpu_s") or 0.0), bool(row.get("near_limit")))  # fmt: skip
+                row.get("error") or "", float(row.get("cpu_s") or 0.0), bool(row.get("near_limit")),
+                bool(row.get("out_of_domain")))  # fmt: skip
 
 
 def _text(row: Fields, name: str) -> str:

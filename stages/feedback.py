@@ -7,6 +7,8 @@ from stages.records import Question, Turn
 
 SHAPE = "shape: "
 """How the error of a predicted input begins that cannot be passed to the function at all."""
+OUTSIDE = "outside the stated domain"
+"""The error of a predicted input that gives the output but that the description rules out."""
 SHOWN = 600
 """Characters of a value that are repeated in a feedback."""
 
@@ -31,6 +33,8 @@ class Feedback:
 
     def _part(self, question: Question, turn: Turn) -> str:
         verdict = turn.verdict or "no_answer"
+        if turn.error == OUTSIDE:
+            return "out_of_domain"
         if verdict in ("right", "wrong"):
             return f"{verdict}_{question.direction}"
         return "shape" if turn.error.startswith(SHAPE) else verdict

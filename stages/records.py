@@ -232,13 +232,14 @@ class Turn:
     error: str = ""
     cpu_s: float = 0.0
     near_limit: bool = False
+    out_of_domain: bool = False
     feedback: str = ""
 
     def row(self) -> dict[str, Any]:
         return {"answer": self.predicted, "verdict": self.verdict, "match": self.match, "read": self.read,
                 "got": self.got, "error": self.error or None, "finish_reason": self.answer.finish,
                 "model": self.answer.model, "usage": self.answer.usage.row(), "cpu_s": round(self.cpu_s, 1),
-                "near_limit": self.near_limit}  # fmt: skip
+                "near_limit": self.near_limit, "out_of_domain": self.out_of_domain}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,8 @@ def source_row(origin: Origin) -> dict[str, Any]:
 
 def _tags(question: Question, sample: Attempted) -> list[str]:
     near = ("near_limit",) if any(turn.near_limit for turn in sample.turns) or question.pair.near_limit else ()
-    return [*question.tags, *near]
+    outside = ("out_of_domain",) if any(turn.out_of_domain for turn in sample.turns) else ()
+    return [*question.tags, *near, *outside]
 
 
 def question_row(question: Question) -> Row:

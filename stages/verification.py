@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from sandbox import Run, Runner
 from stages.answers import Found, Reading, find
 from stages.equality import Equality, compare
-from stages.feedback import SHAPE, Feedback
+from stages.feedback import OUTSIDE, SHAPE, Feedback
 from stages.records import Answered, Attempted, Judged, Question, Turn, VerdictName, seed_of
 
 VERDICT_OF_RUN: dict[str, VerdictName] = {
@@ -22,6 +23,7 @@ class Verification:
     feedback: Feedback
     equality: Equality = "close"
     reading: Reading = "tolerant"
+    domain: Literal["tag", "require"] = "tag"
 
     async def __call__(self, answered: Answered) -> tuple[Judged]:
         question = answered.question
@@ -63,7 +65,19 @@ class Verification:
         if run.status != "ok" or run.value is None:
             return replace(turn, verdict=VERDICT_OF_RUN[run.status], error=run.error)
         match = compare(run.value, question.pair.output, self.equality)
-        return replace(turn, verdict="right" if match else "wrong", match=match)
+        turn = replace(turn, verdict="right" if match else "wrong", match=match)
+        return await self._placed(question, turn, found)
+
+    async def _placed(self, question: Question, turn: Turn, found: Found) -> Turn:
+        """Tags an input outside the stated domain, and where the domain is required, judges it wrong."""
+        check = question.program.sections.check
+        if not check or turn.verdict != "right":
+            return turn
+        run = await self.sandbox.run(check, "input_check", found.text)
+        if run.value == "true":
+            return turn
+        turn = replace(turn, out_of_domain=True)
+        return replace(turn, verdict="wrong", match=None, error=OUTSIDE) if self.domain == "require" else turn
 
     async def _truth_stands(self, question: Question) -> bool:
         """Whether the recorded pair still comes out of the program; asked only where it was never gated."""

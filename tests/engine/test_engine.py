@@ -195,6 +195,45 @@ async def test_several_samples_of_a_question_are_asked_with_their_seeds(tmp_path
     assert question["samples"] == 3
 
 
+@pytest.mark.parametrize("limit", [{"budget_usd": 0.00003}, {"budget_tokens": 40}])
+async def test_at_the_budget_nothing_new_is_sent_and_it_goes_on_when_raised(
+    tmp_path: Path, limit: dict[str, Any]
+) -> None:
+    write_rows(tmp_path / "rows.jsonl", *[{"content": f"def real(): {n}"} for n in range(20)])
+    model = {"price": {"input": 1.0, "output": 1.0}, "concurrency": 1}
+    async with serving(answered) as script:
+        config = served(tmp_path, script.url, model=model, source={"path": "rows.jsonl"}, limits=limit)
+        with pytest.raises(OutOfService, match="budget"):
+            await finished(config)
+        assert len(script.asked) == 3
+        with pytest.raises(OutOfService, match="budget"):
+            await finished(config)
+        assert len(script.asked) == 3
+        report = await finished(served(tmp_path, script.url, model=model, source={"path": "rows.jsonl"}))
+        assert report["source"]["finished"] == 20
+        assert report["spending"]["models"]["m"]["calls"] == len(script.asked)
+
+
+async def test_a_predicted_input_outside_its_domain_is_tagged_or_judged_wrong_as_set(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
+
+    def outside(body: dict[str, Any]) -> Reply:
+        text = body["messages"][0]["content"]
+        if '{"input"' not in text or "Problem Statement" in text:
+            return answered(body)
+        target = int(text.split("```json\n")[-1].split("\n")[0])
+        return said(f'{{"input": {{"a": {target}, "b": 0}}}}')
+
+    verdicts = {}
+    for domain in ("tag", "require"):
+        async with serving(outside) as script:
+            await finished(served(tmp_path, script.url, source={"path": "rows.jsonl"}, output={"dir": domain},
+                                  verification={"domain": domain}, prediction={"pairs": 1, "directions": ["input"]}))  # fmt: skip
+        (row,) = samples(tmp_path / domain).values()
+        verdicts[domain] = (row["meta"]["turns"][0]["verdict"], "out_of_domain" in row["meta"]["tags"])
+    assert verdicts == {"tag": ("right", True), "require": ("wrong", True)}
+
+
 async def test_no_key_is_in_anything_that_a_run_leaves_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THE_KEY", "sk-do-not-tell")
     write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})

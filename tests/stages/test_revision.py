@@ -56,8 +56,9 @@ async def test_what_is_right_cut_or_cannot_be_judged_gets_no_other_turn(verdict:
 
 @pytest.mark.parametrize("turns", [1, 2, 3, 4])
 async def test_there_are_no_more_turns_than_were_set(turns: int) -> None:
-    assert not await again(judged(*["wrong"] * turns), turns=turns)  # type: ignore[list-item]
-    assert await again(judged(*["wrong"] * turns), turns=turns + 1)  # type: ignore[list-item]
+    verdicts: list[VerdictName] = ["wrong"] * turns
+    assert not await again(judged(*verdicts), turns=turns)
+    assert await again(judged(*verdicts), turns=turns + 1)
 
 
 @pytest.mark.parametrize("output", ["true", "false"])
@@ -163,6 +164,12 @@ async def test_a_row_near_a_limit_is_tagged_so() -> None:
     assert (await sample_row(Judged(question(turns=(said,))))).content["meta"]["tags"] == ["near_limit"]
     pair = replace(PAIR, near_limit=True)
     assert (await sample_row(judged("right", pair=pair))).content["meta"]["tags"] == ["near_limit"]
+
+
+async def test_a_row_with_a_turn_outside_the_domain_is_tagged_so() -> None:
+    said = replace(turn("right"), out_of_domain=True)
+    tags = (await sample_row(Judged(question("input", turns=(said,), tags=("long",))))).content["meta"]["tags"]
+    assert tags == ["long", "out_of_domain"]
 
 
 async def test_counts_say_how_a_sample_ended_and_what_each_turn_gave() -> None:

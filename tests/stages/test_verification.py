@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -11,9 +11,9 @@ from sandbox import Draws, Guest, Limits, Run, Runner, Status, Trace
 from stages.equality import Equality
 from stages.feedback import Feedback
 from stages.prompts import load
-from stages.records import Answer, Answered, Attempted, Pair, Question, Turn, VerdictName, seed_of
+from stages.records import Answer, Answered, Attempted, Pair, Program, Question, Turn, VerdictName, seed_of
 from stages.verification import Verification, shape_error
-from tests.support.records import CODE, PAIR, program, question
+from tests.support.records import CHECK, CODE, PAIR, SECTIONS, program, question
 
 FEEDBACK = Feedback(load("feedback"))
 TOLD = load("feedback").parts()
@@ -24,6 +24,7 @@ class FakeRunner:
     """Gives the run that was set for an input, and keeps what was asked; an input without one is a failed test."""
 
     runs: dict[str, Run] = field(default_factory=dict)
+    check: Run = field(default_factory=lambda: Run("ok", "true"))
     asked: list[tuple[str, str, str, int]] = field(default_factory=list)
 
     @property
@@ -39,7 +40,7 @@ class FakeRunner:
                   trace: Trace | None = None) -> Run:  # fmt: skip
         assert isinstance(arguments, str)
         self.asked.append((code, entrypoint, arguments, seed))
-        return self.runs[arguments]
+        return self.check if entrypoint == "input_check" else self.runs[arguments]
 
     async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
                        urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
@@ -112,7 +113,7 @@ async def test_a_predicted_input_is_run_as_it_was_written_with_the_programs_seed
     text = '{"b": 1, "a": 4.50}'
     box = FakeRunner({'{"b": 1, "a": 4.5}': Run("ok", "5")})
     await verdict(f'{{"input": {text}}}', "input", box, program=program(entrypoint="solve"))
-    assert box.asked == [(CODE, "solve", '{"b": 1, "a": 4.5}', seed_of("beef"))]
+    assert box.asked[0] == (CODE, "solve", '{"b": 1, "a": 4.5}', seed_of("beef"))
 
 
 @pytest.mark.parametrize(
@@ -175,6 +176,50 @@ async def test_the_reading_that_is_set_decides_what_is_read() -> None:
         stage = Verification(FakeRunner(), FEEDBACK, reading="strict" if reading == "strict" else "tolerant")
         (judged,) = await stage(answered("{'output': 5}"))
         assert judged.question.samples[0].last.verdict == expected
+
+
+PREDICTED = '{"a": 99, "b": 1}'
+
+
+async def placed(
+    check: Run, domain: Literal["tag", "require"], subject: Program | None = None
+) -> tuple[Turn, FakeRunner]:
+    """The turn of a predicted input that gives the output, and what was run for it."""
+    box = FakeRunner({PREDICTED: Run("ok", "5")}, check)
+    stage = Verification(box, FEEDBACK, domain=domain)
+    (judged,) = await stage(answered(f'{{"input": {PREDICTED}}}', "input", program=subject or program()))
+    return judged.question.samples[0].last, box
+
+
+OUTSIDE = [Run("ok", "false"), Run("ok", "1"), Run("error", error="TypeError: x"), Run("timeout", error="CPU")]
+
+
+@pytest.mark.parametrize("check", OUTSIDE, ids=lambda run: f"{run.status}-{run.value}")
+async def test_a_right_input_outside_the_domain_is_tagged_and_stays_right(check: Run) -> None:
+    turn, box = await placed(check, "tag")
+    assert (turn.verdict, turn.match, turn.out_of_domain) == ("right", "exact", True)
+    assert turn.feedback == TOLD["right_input"]
+    assert box.asked[-1][:3] == (CHECK, "input_check", PREDICTED)
+
+
+@pytest.mark.parametrize("check", OUTSIDE, ids=lambda run: f"{run.status}-{run.value}")
+async def test_a_right_input_outside_a_required_domain_is_wrong(check: Run) -> None:
+    turn, _ = await placed(check, "require")
+    assert (turn.verdict, turn.match, turn.out_of_domain) == ("wrong", None, True)
+    assert turn.feedback == TOLD["out_of_domain"].replace("{{predicted}}", PREDICTED)
+
+
+@pytest.mark.parametrize("domain", ["tag", "require"])
+async def test_a_right_input_inside_the_domain_is_right(domain: Literal["tag", "require"]) -> None:
+    turn, _ = await placed(Run("ok", "true"), domain)
+    assert (turn.verdict, turn.match, turn.out_of_domain) == ("right", "exact", False)
+
+
+async def test_without_a_check_there_is_no_domain_to_be_outside_of() -> None:
+    unchecked = program(sections=replace(SECTIONS, check=""))
+    turn, box = await placed(Run("ok", "false"), "require", unchecked)
+    assert (turn.verdict, turn.out_of_domain) == ("right", False)
+    assert len(box.asked) == 1
 
 
 UNGATED = program(gated=False)
