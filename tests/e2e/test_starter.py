@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,15 @@ def test_an_empty_source_is_exit_2(starter: Path) -> None:
     assert "not one row" in ran.stderr
 
 
+def wait_for_programs(process: "subprocess.Popen[Any]", out: Path, count: int) -> None:
+    """Waits until a run has written so many programs; it must still be running."""
+    path = out / "programs.jsonl"
+    while not path.exists() or path.read_bytes().count(b"\n") < count:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+        assert process.poll() is None, "the run ended before it was stopped"
+
+
 def test_a_first_signal_drains_and_the_same_command_continues(starter: Path) -> None:
     arguments = [
         sys.executable,
@@ -149,8 +159,7 @@ def test_a_first_signal_drains_and_the_same_command_continues(starter: Path) -> 
     ]
     process = subprocess.Popen(arguments, cwd=starter, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     out = starter / "demo" / "stopped"
-    while not rows(out / "programs.jsonl"):
-        assert process.poll() is None
+    wait_for_programs(process, out, 1)
     process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=60)
     assert "SIGTERM" in told
@@ -159,3 +168,19 @@ def test_a_first_signal_drains_and_the_same_command_continues(starter: Path) -> 
     ended = command("demo/run.toml", "--set", "output.dir=stopped", "--set", "sandbox.workers=1", cwd=starter)
     assert ended.returncode == 0
     assert samples(out) == samples(starter / "demo" / "out")
+
+
+@pytest.mark.parametrize("seen", [1, 12])
+def test_a_killed_run_goes_on_and_ends_with_the_same_rows(starter: Path, seen: int) -> None:
+    arguments = ["demo/run.toml", "--set", f"output.dir=killed{seen}"]
+    out = starter / "demo" / f"killed{seen}"
+    process = subprocess.Popen([sys.executable, "-m", "engine", *arguments], cwd=starter, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)  # fmt: skip
+    wait_for_programs(process, out, seen)
+    process.kill()
+    process.wait()
+    ended = command(*arguments, cwd=starter)
+    assert ended.returncode == 0
+    assert samples(out) == samples(starter / "demo" / "out")
+    lines = (out / "programs.jsonl").read_text().splitlines()
+    assert len(lines) == len({json.loads(line)["id"] for line in lines}) == 28

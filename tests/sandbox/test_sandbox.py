@@ -276,3 +276,19 @@ def test_the_sandbox_needs_nothing_but_the_standard_library() -> None:
     code = "import sandbox, sys; print([m for m in sys.modules if m.split('.')[0] in ('aiohttp', 'anyio', 'stages', 'engine')])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+async def test_numpy_values_become_plain_ones_and_its_numbers_follow_from_the_seed() -> None:
+    pytest.importorskip("numpy", reason="the guest has no numpy")
+    code = (
+        "import numpy as np\ndef f(n):\n    return {'a': np.arange(n), 'b': np.float64(0.5), 'c': np.bool_(True),"
+        " np.int64(7): np.random.rand()}\n"
+    )
+    async with box() as opened:
+        one, two = await opened.run_many(code, "f", [{"n": 3}, {"n": 3}], seed=1)
+        nan = await opened.run("import numpy as np\ndef f(): return np.array([np.nan])\n", "f", {})
+    assert one.value == two.value
+    assert one.value is not None
+    assert one.value.startswith('{"a": [0, 1, 2], "b": 0.5, "c": true, "7": 0.')
+    assert one.coerced == ("key", "numpy")
+    assert nan.status == "invalid"

@@ -445,7 +445,8 @@ def verified(status: str, message: str = "said", io_pred: str = "o", output: str
 @pytest.mark.parametrize(
     ("status", "verdict"),
     [("success", "right"), ("failed", "wrong"), ("AssertionError", "wrong"), ("no answer", "no_answer"),
-     ("exception", "error"), ("error", "error"), ("timeout", "timeout"), ("cut", "cut")],
+     ("exception", "error"), ("error", "error"), ("timeout", "timeout"), ("cut", "cut"),
+     ("invalid_truth", "invalid_truth")],
 )  # fmt: skip
 def test_a_verified_row_has_the_verdict_of_its_status(status: str, verdict: str) -> None:
     turn = verified(status)

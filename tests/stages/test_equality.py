@@ -116,6 +116,10 @@ TABLE: list[tuple[str, str, Match | None, Match | None, Match | None]] = [
     ("1" + "0" * 50, "1" + "0" * 49 + "1", None, None, None),
     ("9007199254740993", "9007199254740992.0", None, "close", "close"),
     ("1" + "0" * 400, "1" + "0" * 400, "exact", "exact", "exact"),
+    # a number that is too large for a float is near no other
+    ("1.0", "1e999", None, None, None),
+    ("1e999", "1.0", None, None, None),
+    ("1e999", "-1e999", None, None, None),
     # what is no JSON equals nothing
     ("NaN", "NaN", None, None, None),
     ("[Infinity]", "[Infinity]", None, None, None),

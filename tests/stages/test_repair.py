@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stages.prompts import Template, load
-from stages.records import Answer, Attempt, Draft, Fault, Program, Reject, Sections, TransformQuestion, Usage
+from stages.records import Answer, Attempt, Draft, Fault, Program, Prompt, Reject, Sections, TransformQuestion, Usage
 from stages.repair import Repairs, given_up, guarded, transform_row
 from tests.support.records import ORIGIN, SECTIONS, program, reply_of, transform_question
 
@@ -131,9 +131,16 @@ def test_a_fallback_stands_where_nothing_mends_the_draft() -> None:
 
 
 def test_the_transform_row_counts_attempts_their_faults_and_what_all_of_them_used() -> None:
-    row = transform_row(draft(RAISES, Fault("syntax", ""), None))
-    assert (row["model"], row["attempts"], row["errors"]) == ("m", 3, ["raises", "syntax"])
-    assert row["usage"] == Usage(30, 6).row()
+    attempts = tuple(
+        Attempt(Answer("", model=f"m{used}", usage=Usage(used, 1)), fault)
+        for used, fault in ((10, RAISES), (200, Fault("syntax", "")), (3000, None))
+    )
+    asked = replace(transform_question(), prompt=Prompt("transform/1", "cafe"))
+    row = transform_row(Draft(asked, 1, SECTIONS, attempts))
+    assert row == {
+        "model": "m10", "prompt": {"version": "transform/1", "hash": "cafe"}, "attempts": 3,
+        "errors": ["raises", "syntax"], "usage": Usage(3210, 3).row(),
+    }  # fmt: skip
 
 
 CODE = (

@@ -1,6 +1,7 @@
 """Which pairs of a pool are kept: distinct outputs, then new lines, then a spread in steps; nothing else counts."""
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +42,11 @@ def test_lines_that_a_chosen_pair_has_run_are_not_new() -> None:
 def test_then_goes_the_pair_whose_steps_are_farthest_from_the_chosen() -> None:
     pool = [pair(1, "x", 10), pair(2, "x", 20), pair(3, "x", 90), pair(4, "x", 50), pair(5, "x", 95)]
     assert kept(pool, 4) == (pool[0], pool[4], pool[3], pool[1])
+
+
+def test_steps_that_were_not_counted_are_none() -> None:
+    pool = [replace(pair(1, "x"), steps=None), pair(2, "x", 0), pair(3, "x", 1)]
+    assert kept(pool, 2) == (pool[0], pool[2])
 
 
 def test_of_equals_the_first_in_the_pool_is_chosen() -> None:
