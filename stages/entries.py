@@ -13,6 +13,7 @@ from stages.answers import Reading, find
 from stages.errors import Rejected
 from stages.feedback import Feedback
 from stages.records import (
+    OWN_FIELDS,
     Answer,
     Answered,
     Attempted,
@@ -66,14 +67,8 @@ class Entry:
         """
         known = row.get("source")
         if "schema" in row and isinstance(known, dict) and isinstance(known.get("id"), str):
-            fields = {
-                key: value
-                for key, value in known.items()
-                if key not in ("id", "file", "line", "content_hash", "row_id")
-            }
-            if "row_id" in known:
-                fields["id"] = known["row_id"]
-            return Origin(known["id"], str(known.get("file", "")), int(known.get("line", 0)), index, fields,
+            fields = {key: value for key, value in known.items() if key not in OWN_FIELDS} | (known.get("row") or {})
+            return Origin(known["id"], str(known.get("file", "")), _number(known.get("line")), index, fields,
                           str(known.get("content_hash", "")))  # fmt: skip
         text = json.dumps(row, sort_keys=True, separators=(",", ":"))
         code = row.get(self.code_field)
@@ -83,6 +78,12 @@ class Entry:
 
     def record(self, row: Fields, origin: Origin, program: Program | None) -> Record:
         """The record of a row. program: the one that a row below `parsed` is about. Raises: Rejected."""
+        try:
+            return self._record(row, origin, program)
+        except (TypeError, ValueError, AttributeError, KeyError) as exc:
+            raise Rejected("bad_row", f"a field is not of the type it should be: {exc}") from exc
+
+    def _record(self, row: Fields, origin: Origin, program: Program | None) -> Record:
         if self.boundary == "raw":
             return self._file(row, origin)
         if self.boundary == "questions":
@@ -140,7 +141,7 @@ class Entry:
             id=id_, program=program, pair=pair, number=number, direction=direction, opening=opening,
             samples=(Attempted(sample, turns),), variant=row.get("variant") or "query_code", prompt=_prompt(row),
             sampling=row.get("sampling") or {}, system=row.get("system") or "",
-            tags=tuple(row.get("tags") or (*program.tags, *pair.tags)),
+            tags=tuple(row["tags"]) if "tags" in row else (*program.tags, *pair.tags),
             wanted=max(1, row["samples"]) if isinstance(row.get("samples"), int) else 1,
         )  # fmt: skip
 
@@ -207,6 +208,10 @@ def turned(row: Fields, answer: Answer) -> Turn:
     return Turn(answer, row.get("verdict"), row.get("answer"), row.get("read"), row.get("match"), row.get("got"),
                 row.get("error") or "", float(row.get("cpu_s") or 0.0), bool(row.get("near_limit")),
                 bool(row.get("out_of_domain")))  # fmt: skip
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _text(row: Fields, name: str) -> str:

@@ -218,7 +218,7 @@ class Review:
         traced = await self.sandbox.run_many(code, entrypoint, inputs, urgency=GENERATION, trace=Trace(EVENTS))
         seen = {
             pair: replace(pair, steps=steps.steps, lines=steps.lines, mutates=run.mutated,
-                    tags=(*pair.tags, *(("input_after_call",) if run.mutated else ())))
+                    tags=tuple(dict.fromkeys((*pair.tags, *(("input_after_call",) if run.mutated else ())))))
             for pair, run, steps in zip(valid, runs, traced, strict=True)
         }  # fmt: skip
         return (replace(program, pairs=tuple(seen.get(pair, pair) for pair in program.pairs)),)

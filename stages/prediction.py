@@ -51,16 +51,17 @@ class Wording:
             problem, reference = parts["unstated"], parts["code"]
         asks_input = direction == "input"
         tolerance = parts["tolerance"] if _has_float(json.loads(pair.output)) else ""
+        arguments = json.loads(pair.input)
+        names = [f"`{name}`" for name in arguments] if isinstance(arguments, dict) else ["the one argument, as it is"]
         ask = (self.ask_input if asks_input else self.ask_output).fill(
             value=pair.output if asks_input else pair.input, tolerance=tolerance,
-            names=", ".join(f"`{name}`" for name in json.loads(pair.input)),
+            names=", ".join(names),
         )  # fmt: skip
         filled = [
             Template("", text, "").fill(statement=sections.statement, description=sections.description, code=code)
             for text in (problem, reference)
         ]
-        text = self.question.fill(problem=filled[0], reference=filled[1], ask=ask)
-        return "\n".join(line.rstrip() for line in text.split("\n")).replace("\n\n\n\n", "\n\n").strip()
+        return self.question.fill(problem=filled[0], reference=filled[1], ask=ask)
 
 
 @dataclass(frozen=True, slots=True)

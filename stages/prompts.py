@@ -14,6 +14,7 @@ from stages.errors import Misconfigured
 from stages.records import Prompt, digest
 
 PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
+FILLED = re.compile(r"^\{\{(?P<alone>\w+)\}\}\n\n?| ?\{\{(?P<inline>\w+)\}\}", re.MULTILINE)
 PART = re.compile(r"^== (\w+) ==$", re.MULTILINE)
 
 
@@ -30,8 +31,16 @@ class Template:
         return Prompt(self.version, digest(self.text, length=12))
 
     def fill(self, **values: str) -> str:
-        """The text with every placeholder filled in. The caller gives all that the template may name."""
-        return PLACEHOLDER.sub(lambda found: values[found[1]], self.text)
+        """The text with every placeholder filled in; one that is empty goes with its space or its own paragraph.
+
+        The caller gives all that the template may name.
+        """
+
+        def filled(found: re.Match[str]) -> str:
+            name = found["alone"] or found["inline"]
+            return found[0].replace(f"{{{{{name}}}}}", values[name]) if values[name] else ""
+
+        return FILLED.sub(filled, self.text)
 
     def checked(self, known: frozenset[str], needed: frozenset[str]) -> "Template":
         """Itself, if it names only `known` placeholders and all `needed` ones. Raises: Misconfigured."""
@@ -60,6 +69,14 @@ PLACEHOLDERS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "feedback": (frozenset({"predicted", "got", "error", "target", "detail"}), frozenset()),
 }
 """All prompt files: the placeholders each may name, and those it must."""
+PARTS: dict[str, frozenset[str]] = {
+    "parts": frozenset({"query", "unstated", "reference", "code", "tolerance"}),
+    "feedback": frozenset(
+        {"right_output", "right_input", "wrong_output", "wrong_input", "out_of_domain", "no_answer", "shape", "error",
+         "timeout", "memory", "denied", "crash", "cut", "invalid_truth", "redo"}
+    ),
+}  # fmt: skip
+"""The parts that a divided prompt file must have; `faults` may lack any."""
 
 
 def load(name: str, replaced_by: Path | None = None) -> Template:
@@ -81,4 +98,8 @@ def load(name: str, replaced_by: Path | None = None) -> Template:
     head, line, rest = text.partition("\n---\n")
     if line and head.startswith("version: ") and "\n" not in head:
         version, body = head.removeprefix("version: ").strip(), rest
-    return Template(str(replaced_by or name), body.strip(), version).checked(known, needed)
+    template = Template(str(replaced_by or name), body.strip(), version).checked(known, needed)
+    absent = PARTS.get(name, frozenset()) - template.parts().keys()
+    if absent:
+        raise Misconfigured(f"{template.name}: the part `== {min(absent)} ==` is missing")
+    return template

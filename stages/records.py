@@ -40,6 +40,10 @@ def seed_of(id_: str) -> int:
     return int(digest("seed", id_, length=8), 16)
 
 
+OWN_FIELDS = frozenset({"id", "file", "line", "content_hash", "row"})
+"""What Origin.row adds to a raw row's own fields."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a source row came from. id: its content-derived id; index: its number in the source, from 0;
@@ -53,8 +57,11 @@ class Origin:
     content_hash: str = ""
 
     def row(self) -> dict[str, Any]:
-        return {**self.fields, "id": self.id, "file": self.file, "line": self.line, "content_hash": self.content_hash,
-                **({"row_id": self.fields["id"]} if "id" in self.fields else {})}  # fmt: skip
+        """The raw row's own fields, then ours; raw fields that have a name of ours stand in `row`."""
+        kept = {name: value for name, value in self.fields.items() if name not in OWN_FIELDS}
+        hidden = {name: value for name, value in self.fields.items() if name in OWN_FIELDS}
+        own = {"id": self.id, "file": self.file, "line": self.line, "content_hash": self.content_hash}
+        return {**kept, **own, **({"row": hidden} if hidden else {})}
 
 
 @dataclass(frozen=True, slots=True)

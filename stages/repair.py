@@ -73,6 +73,7 @@ def transform_row(draft: Draft) -> dict[str, object]:
     }
 
 
+SEEDING = frozenset({"seed", "default_rng", "Random", "RandomState"})
 GUARDS = frozenset({"unchanged", "hidden"})
 
 
@@ -97,8 +98,11 @@ def guarded(before: Sections, after: Sections) -> Fault | None:
 
 
 def _seeds(tree: ast.Module) -> int:
-    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return sum(getattr(func, "attr", getattr(func, "id", "")) in ("seed", "default_rng") for func in calls)
+    """Calls that fix a random state."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return sum(
+        getattr(call.func, "attr", getattr(call.func, "id", "")) in SEEDING and bool(call.args) for call in calls
+    )
 
 
 def _bare_excepts(tree: ast.Module) -> int:
@@ -112,8 +116,16 @@ def _early_constant(tree: ast.Module) -> bool:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "main_solution":
             body = [line for line in node.body if not isinstance(line, ast.Expr)]
-            return bool(body) and isinstance(body[0], ast.Return) and isinstance(body[0].value, ast.Constant)
+            return bool(body) and isinstance(body[0], ast.Return) and _constant(body[0].value)
     return False
+
+
+def _constant(value: ast.expr | None) -> bool:
+    try:
+        ast.literal_eval(value or ast.Constant(None))
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return True
 
 
 def _statements(tree: ast.Module) -> int:

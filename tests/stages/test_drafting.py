@@ -102,6 +102,7 @@ async def test_a_cut_reply_is_asked_again_whatever_of_it_can_be_read() -> None:
     assert isinstance(asked, TransformQuestion)
     assert asked.draft is not None
     assert asked.draft.sections is None
+    assert asked.draft.number == 1
     assert load("faults").parts()["cut"] in asked.messages[-1]["content"]
 
 
@@ -189,7 +190,7 @@ async def test_a_reply_in_place_of_a_cut_one_is_read_afresh() -> None:
 async def test_a_decline_in_place_of_a_cut_reply_rejects_the_file() -> None:
     (given,) = await drafting()(repaired("DECLINED: io it copies files", sections=None))
     assert isinstance(given, Reject)
-    assert (given.kind, given.id, given.reason) == ("file", ORIGIN.id, "declined")
+    assert (given.kind, given.id, given.reason, given.detail) == ("file", ORIGIN.id, "declined", "io: it copies files")
 
 
 async def test_a_second_reply_without_any_program_is_still_about_the_file() -> None:

@@ -349,9 +349,6 @@ async def test_a_recorded_pair_whose_argument_is_changed_is_tagged() -> None:
     assert [(pair.mutates, pair.tags) for pair in outcome.pairs] == [(True, ("input_after_call",)), (False, ())]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Review adds its tag to a pair that has it already, from an earlier run's programs"
-)
 async def test_reviewing_a_program_twice_is_reviewing_it_once() -> None:
     once = await reviewed(recorded(SORTING, Pair('{"items": [2, 1]}', "[1, 2]")))
     assert isinstance(once, Program)

@@ -119,7 +119,6 @@ def test_the_request_to_try_again_is_a_part_of_the_feedback() -> None:
     assert Feedback(load("feedback")).redo == load("feedback").parts()["redo"] != ""
 
 
-@pytest.mark.xfail(strict=True, reason="checked() knows placeholders only: a missing part is a KeyError in mid-run")
 @pytest.mark.parametrize("name", ["feedback", "parts"])
 def test_a_prompt_without_one_of_its_parts_is_misconfigured(tmp_path: Path, name: str) -> None:
     file = tmp_path / "mine.md"

@@ -205,13 +205,11 @@ def test_what_was_there_before_is_not_held_against_a_repair() -> None:
     assert guarded(bad, replace(bad, code=bad.code.replace("total = a", "total = b"))) is None
 
 
-@pytest.mark.xfail(strict=True, reason="_early_constant knows ast.Constant only, and -1 is a UnaryOp, [] a List")
 @pytest.mark.parametrize("constant", ["-1", "[]", "{}", "[0, 0]"])
 def test_the_guard_stops_a_constant_of_several_nodes(constant: str) -> None:
     assert guarded(BEFORE, with_code("    total = a\n", f"    return {constant}\n    total = a\n")) is not None
 
 
-@pytest.mark.xfail(strict=True, reason="_seeds looks for the names seed and default_rng, not for Random(0)")
 @pytest.mark.parametrize("seeded", ["random.Random(0)", "np.random.RandomState(0)"])
 def test_the_guard_stops_a_seeded_generator_object(seeded: str) -> None:
     assert guarded(BEFORE, with_code("    total = a\n", f"    total = {seeded}.random()\n")) is not None

@@ -215,6 +215,7 @@ async def test_a_question_is_written_when_its_last_sample_settles() -> None:
     *_, row = await outcomes(sampled("right", "cut", "right"))
     assert isinstance(row, Row)
     assert row.file == "questions"
+    assert (row.content["id"], row.content["program"], row.content["pair"]) == (row.id, "beef", PAIR.id)
     assert (row.content["samples"], row.content["asked"], row.content["right"]) == (3, 3, 2)
     assert row.content["pass_rate"] == pytest.approx(2 / 3)
 

@@ -234,6 +234,11 @@ async def test_a_wrong_answer_about_an_ungated_program_stands_only_if_the_truth_
     assert turn.verdict == expected
 
 
+async def test_the_truth_stands_within_the_tolerance() -> None:
+    box = FakeRunner({PAIR.input: Run("ok", "5.00001")})
+    assert (await verdict('{"output": 6}', box=box, pair=FLOATING, program=UNGATED)).verdict == "wrong"
+
+
 async def test_an_error_of_a_predicted_input_is_not_blamed_where_the_truth_fails_too() -> None:
     box = FakeRunner({'{"a": 4, "b": 1}': Run("error", error="E: x"), PAIR.input: Run("error", error="E: x")})
     turn = await verdict('{"input": {"a": 4, "b": 1}}', "input", box, program=UNGATED)
