@@ -21,7 +21,7 @@ from stages.feedback import Feedback
 from stages.identity import Kind, identity, urgency
 from stages.imports import guest_packages
 from stages.inference import Inference, Role, Sampling
-from stages.inference.client import Endpoint, OpenAIModel, World
+from stages.inference.client import Address, Endpoint, OpenAIModel, World
 from stages.inference.port import ChatRequest, Model
 from stages.inference.simulated import SimulatedModel
 from stages.prediction import Prediction, Wording
@@ -212,14 +212,16 @@ class Wiring:
 
     def _endpoint(self, settings: ModelSettings, key: str) -> Endpoint:
         """The endpoint of a model; models on one (base_url, key) share it, under the highest of their ceilings."""
-        place = (settings.base_url[0], key)
+        place = (" ".join(settings.base_url), key)
         if place not in self.endpoints:
             ceiling = max(
                 other.concurrency for other in self.config.models.values() if other.base_url == settings.base_url
             )
             permits = Permits(ceiling, changed=self._changed)
             self.permits.append(permits)
-            self.endpoints[place] = Endpoint(settings.base_url[0], key, permits, self.config.limits.give_up_s)
+            self.endpoints[place] = Endpoint(
+                tuple(map(Address, settings.base_url)), key, permits, self.config.limits.give_up_s
+            )
         return self.endpoints[place]
 
 

@@ -54,17 +54,31 @@ class Transient(Exception):
 
 
 @dataclass(slots=True)
-class Endpoint:
-    """One (base_url, key) and what is known of it; all models on it share its permits."""
+class Address:
+    """One base URL of an endpoint. paused_until: when it asked to be left alone (Retry-After) until; rests_until:
+    when a failing one is preferred again."""
 
-    base_url: str
+    url: str
+    in_flight: int = 0
+    failures_in_a_row: int = 0
+    paused_until: float = 0.0
+    rests_until: float = 0.0
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """One (base_url, key) and what is known of it; all models on it share its permits.
+
+    With several base URLs the requests are spread over them, least loaded first, failing ones last.
+    """
+
+    addresses: tuple[Address, ...]
     key: str = field(repr=False)
     permits: Permits
     give_up_s: float
     successes: int = 0
     failures: int = 0
     last_success: float | None = None
-    paused_until: float = 0.0
     opened: float | None = None
     warned: float | None = None
 
@@ -73,6 +87,19 @@ class Endpoint:
             "Content-Type": "application/json",
             **({"Authorization": f"Bearer {self.key}"} if self.key else {}),
         }
+
+    @property
+    def told(self) -> str:
+        return ", ".join(address.url for address in self.addresses)
+
+    def paused_s(self, now: float) -> float:
+        """Seconds until some address may be asked."""
+        return min(address.paused_until for address in self.addresses) - now
+
+    def address(self, now: float) -> Address:
+        """The address to ask next."""
+        open_ = [address for address in self.addresses if address.paused_until <= now] or self.addresses
+        return min(open_, key=lambda address: (address.rests_until > now, address.in_flight))
 
     def without_key(self, text: str) -> str:
         return text.replace(self.key, "[key]") if self.key else text
@@ -104,7 +131,7 @@ class OpenAIModel:
             await self._wait_out_pause()
             try:
                 async with endpoint.permits.permit(request.urgency):
-                    answer = await self._attempt(body, request)
+                    answer = await self._attempt(endpoint.address(world.clock()), body, request)
             except Transient as exc:
                 endpoint.failures += 1
                 tries += 1
@@ -123,7 +150,7 @@ class OpenAIModel:
         endpoint, now = self.endpoint, self.world.clock()
         if endpoint.warned is None or now - endpoint.warned >= WARNING_S:
             endpoint.warned = now
-            logger.warning("%s: %s: %s; asking again (%d failures so far)", self.setting, endpoint.base_url, exc,
+            logger.warning("%s: %s: %s; asking again (%d failures so far)", self.setting, endpoint.told, exc,
                            endpoint.failures)  # fmt: skip
 
     def _serving(self) -> bool:
@@ -131,7 +158,7 @@ class OpenAIModel:
         return last is not None and self.world.clock() - last < SERVING_S
 
     async def _wait_out_pause(self) -> None:
-        while (pause_s := self.endpoint.paused_until - self.world.clock()) > 0:
+        while (pause_s := self.endpoint.paused_s(self.world.clock())) > 0:
             await self.world.sleep(pause_s)
 
     def _give_up_if_hopeless(self, exc: Transient, alone: int) -> None:
@@ -141,19 +168,34 @@ class OpenAIModel:
         since = endpoint.last_success if endpoint.last_success is not None else endpoint.opened or 0.0
         silent_s = self.world.clock() - since
         if silent_s > endpoint.give_up_s:
-            raise Unavailable(f"{self.setting}: {endpoint.base_url} has answered nothing for {silent_s:.0f} s "
+            raise Unavailable(f"{self.setting}: {endpoint.told} has answered nothing for {silent_s:.0f} s "
                               f"(limits.give_up_s); the last failure: {exc}") from exc  # fmt: skip
 
     def _backoff_s(self, tries: int, exc: Transient) -> float:
         shortest, longest = BACKOFF_S
         wait_s = min(longest, shortest * 2.0 ** min(tries - 1, 20)) * (0.5 + self.world.chance.random())
         if exc.retry_after_s is not None:
-            self.endpoint.paused_until = max(self.endpoint.paused_until, self.world.clock() + exc.retry_after_s)
             return exc.retry_after_s + self.world.chance.random() * shortest
         return wait_s
 
-    async def _attempt(self, body: bytes, request: ChatRequest) -> Answer:
-        url = self.endpoint.base_url.rstrip("/") + "/chat/completions"
+    async def _attempt(self, address: Address, body: bytes, request: ChatRequest) -> Answer:
+        """One try at one address, which is judged by how it went."""
+        address.in_flight += 1
+        try:
+            answer = await self._posted(address, body, request)
+        except Transient as exc:
+            now = self.world.clock()
+            address.failures_in_a_row += 1
+            address.rests_until = now + min(BACKOFF_S[1], BACKOFF_S[0] * 2.0 ** min(address.failures_in_a_row, 20))
+            address.paused_until = max(address.paused_until, now + (exc.retry_after_s or 0.0))
+            raise
+        finally:
+            address.in_flight -= 1
+        address.failures_in_a_row, address.rests_until = 0, 0.0
+        return answer
+
+    async def _posted(self, address: Address, body: bytes, request: ChatRequest) -> Answer:
+        url = address.url.rstrip("/") + "/chat/completions"
         timeout = aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=min(30.0, self.timeout_s))
         try:
             async with self.session.post(url, data=body, headers=self.endpoint.headers(), timeout=timeout) as response:
@@ -173,10 +215,10 @@ class OpenAIModel:
     def _failure(self, status: int, reply: bytes, headers: Mapping[str, str]) -> Exception:
         text = self.endpoint.without_key(excerpt(reply))
         if status in (401, 403):
-            return Misconfigured(f"{self.setting}: {self.endpoint.base_url} refuses the key "
+            return Misconfigured(f"{self.setting}: {self.endpoint.told} refuses the key "
                                  f"(status {status}; see {self.setting}.api_key_env): {text}")  # fmt: skip
         if status == 404:
-            return Misconfigured(f"{self.setting}: {self.endpoint.base_url} knows no model {self.name!r} or no such "
+            return Misconfigured(f"{self.setting}: {self.endpoint.told} knows no model {self.name!r} or no such "
                                  f"address (status 404; see base_url and model): {text}")  # fmt: skip
         if status in (408, 409, 425, 429) or status >= 500:
             return Transient(f"status {status}: {text}", _retry_after_s(headers, self.world), limited=status == 429)

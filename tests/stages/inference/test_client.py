@@ -1,5 +1,6 @@
 """The OpenAI client against a scripted server: what it sends, what it reads, what it asks again, when it gives up."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from sandbox import Permits
 from stages.errors import Misconfigured, Rejected, Unavailable
 from stages.inference import ChatRequest, Sampling
-from stages.inference.client import Endpoint, OpenAIModel, open_session
+from stages.inference.client import Address, Endpoint, OpenAIModel, open_session
 from tests.support.clock import FakeClock
 from tests.support.server import Reply, Script, said, serving
 
@@ -23,7 +24,7 @@ async def model(
 ) -> AsyncIterator[tuple[OpenAIModel, Script]]:
     clock = clock or FakeClock()
     async with serving(replies) as script, open_session() as session:
-        endpoint = Endpoint(script.url, KEY, Permits(8), options.pop("give_up_s", 600.0))
+        endpoint = Endpoint((Address(script.url),), KEY, Permits(8), options.pop("give_up_s", 600.0))
         yield OpenAIModel("m", endpoint, session, "models.main", world=clock.world(), **options), script
 
 
@@ -170,3 +171,15 @@ async def test_a_429_is_never_held_against_the_request() -> None:
 async def test_a_request_without_an_answer_times_out_and_is_asked_again() -> None:
     async with model([Reply(hang=True), said("now")], timeout_s=0.05) as (client, _):
         assert (await client.complete(REQUEST)).content == "now"
+
+
+async def test_requests_are_spread_over_several_addresses_and_a_dead_one_costs_no_row() -> None:
+    clock = FakeClock()
+    async with serving([said("one")]) as one, serving([said("two")]) as two, open_session() as session:
+        addresses = (Address(one.url), Address("http://127.0.0.1:9/v1"), Address(two.url))
+        endpoint = Endpoint(addresses, KEY, Permits(8), 600.0)
+        client = OpenAIModel("m", endpoint, session, "models.main", world=clock.world())
+        for _ in range(3):
+            await asyncio.gather(*[client.complete(REQUEST) for _ in range(8)])
+    assert len(one.asked) + len(two.asked) == 24
+    assert min(len(one.asked), len(two.asked)) >= 6
