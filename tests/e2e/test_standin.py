@@ -31,7 +31,7 @@ def endings(folder: Path) -> tuple[set[int], set[int]]:
     return finished_lines, rejected - finished_lines
 
 
-@pytest.mark.parametrize(("total", "programs"), [(200, 70), pytest.param(702, 265, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("total", "programs"), [(200, 65), pytest.param(702, 265, marks=pytest.mark.slow)])
 async def test_real_files_run_through_and_nothing_is_lost(tmp_path: Path, total: int, programs: int) -> None:
     with standin("--latency", "0") as url:
         report = await finished(against(tmp_path, url, limits={"max_files": total}))
