@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from engine.journal import Journal
 from engine.occurrences import Occurrences
 from engine.programs import ProgramBook
 from engine.settings import Config
@@ -25,13 +24,12 @@ RECORD_OVERHEAD = 4
 class Admission:
     """Makes the tickets and first records of one run."""
 
-    def __init__(self, config: Config, feedback: Feedback, journal: Journal) -> None:
+    def __init__(self, config: Config, feedback: Feedback) -> None:
         """Reads the index of the programs, where rows are about programs. Raises: BadInput."""
         self.config = config
         self.occurrences = Occurrences()
         self.later: Occurrences | None = None
         self._index = -1
-        self._journal = journal
         self.entry = Entry(config.source.format, config.source.code_field, feedback, config.verification.reading,
                            self.occurrences)  # fmt: skip
         self.programs: ProgramBook | None = None

@@ -16,11 +16,10 @@ ANSWERED = frozenset({"revision", "samples"})
 
 @dataclass(slots=True)
 class Boundaries:
-    """The flow's sink. until: the boundary at which records leave; entered: the one at which rows came in."""
+    """The flow's sink. until: the boundary at which records leave."""
 
     journal: Journal
     until: str
-    entered: str
     max_rows: int = 0
     written: Counter[str] = field(default_factory=Counter)
 

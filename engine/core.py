@@ -97,12 +97,12 @@ class Engine:
             self.wiring = Wiring(config, self.sandbox, self.effects, session, self._world, self.window.changed,
                                  self.spending)  # fmt: skip
             nodes = self.wiring.nodes()
-            self.admission = Admission(config, self.wiring.feedback, self.journal)
+            self.admission = Admission(config, self.wiring.feedback)
         except Misconfigured as exc:
             raise BadInput(str(exc)) from exc
         stack.callback(self.admission.close)
         self.window.size = max(2, self.wiring.window_size())
-        self.boundaries = Boundaries(self.journal, config.output.until, config.source.format, config.limits.max_rows)
+        self.boundaries = Boundaries(self.journal, config.output.until, config.limits.max_rows)
         self.flow = Flow(nodes, CodeGraph(), self.boundaries, self.window, queue_size=max(64, self.window.size),
                          bugs=config.limits.bugs)  # fmt: skip
         stack.push_async_callback(self._report)

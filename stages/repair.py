@@ -9,7 +9,6 @@ from stages.records import Draft, Fault, Program, Reject, Sections, TransformQue
 
 SHRUNK = 0.5
 """A repair that leaves less than this share of the statements has thrown the program away."""
-MODULES_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
