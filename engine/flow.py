@@ -15,8 +15,7 @@ from typing import Any, Protocol
 import anyio
 import anyio.abc
 
-from engine.errors import BadInput as BadInputError
-from engine.errors import EngineError, MachineFailed, OutOfService, TooManyBugs
+from engine.errors import BadInput, EngineError, MachineFailed, OutOfService, TooManyBugs
 from engine.inbox import Inbox
 from engine.tickets import Ticket, Window
 from sandbox import SandboxError
@@ -270,5 +269,5 @@ def _as_engine_error(exc: Exception) -> EngineError:
     if isinstance(exc, Unavailable):
         return OutOfService(str(exc))
     if isinstance(exc, Misconfigured):
-        return BadInputError(str(exc))
+        return BadInput(str(exc))
     return MachineFailed(str(exc))
