@@ -15,7 +15,7 @@ from stages.equality import compare
 from stages.imports import imported, missing
 from stages.profile import Profile
 from stages.records import Draft, Fault, Pair, Program, Reject, TransformQuestion, seed_of
-from stages.repair import Repairs, transform_row
+from stages.repair import Repairs, lost_draws, transform_row
 from stages.selection import kept
 from stages.values import Size, signature, value_of
 
@@ -51,7 +51,8 @@ class Execution:
 
     async def __call__(self, draft: Draft) -> tuple[Program | TransformQuestion | Reject, ...]:
         try:
-            return (await self._program(draft),)
+            program = await self._program(draft)
+            return (program, *lost_draws(program))
         except Faulty as exc:
             fallback = exc.fallback or draft.fallback
             return self.repairs.of(replace(draft, fallback=fallback), exc.fault)

@@ -320,10 +320,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """The end of a record, with its reason. kind: file, program, question or sample."""
+    """The end of a record, with its reason. kind `draw`: all inputs of one program that gave no pair, in one line."""
 
     id: str
-    kind: Literal["file", "program", "question", "sample"]
+    kind: Literal["file", "program", "question", "sample", "draw"]
     reason: str
     detail: str = ""
     attempt: int = 1

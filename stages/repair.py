@@ -21,7 +21,7 @@ class Repairs:
     modules: str
     limit: str
 
-    def of(self, draft: Draft, fault: Fault) -> tuple[TransformQuestion] | tuple[Program] | tuple[Reject]:
+    def of(self, draft: Draft, fault: Fault) -> tuple[TransformQuestion | Program | Reject, ...]:
         """The draft's next step, `fault` having been found in it."""
         attempts = (*draft.attempts[:-1], replace(draft.attempts[-1], fault=fault))
         draft = replace(draft, attempts=attempts)
@@ -45,16 +45,28 @@ class Repairs:
         return text.replace("{{modules}}", self.modules).replace("{{limit}}", self.limit)
 
 
-def given_up(draft: Draft) -> tuple[Program] | tuple[Reject]:
+def given_up(draft: Draft) -> tuple[Program | Reject, ...]:
     """The end of a draft that nothing mends: its fallback, or a reject by the last fault that was its own."""
     if draft.fallback is not None:
-        return (replace(draft.fallback, found={**draft.fallback.found, "transform": transform_row(draft)}),)
+        program = replace(draft.fallback, found={**draft.fallback.found, "transform": transform_row(draft)})
+        return (program, *lost_draws(program))
     faults = [attempt.fault for attempt in draft.attempts if attempt.fault is not None]
     own = next((fault for fault in reversed(faults) if fault.kind not in GUARDS), faults[-1])
     more = {"attempts": [attempt.row() | {"reply": attempt.answer.content} for attempt in draft.attempts]}
     if draft.sections is None:
         return (Reject(draft.question.origin.id, "file", own.kind, own.evidence, more=more),)
     return (Reject(draft.id, "program", own.kind, own.evidence, more=more),)
+
+
+def lost_draws(program: Program) -> tuple[Reject, ...]:
+    """One line for all inputs of a program that were drawn in vain, if there are any."""
+    raised, dropped = program.found.get("raised", 0), program.found.get("dropped", {})
+    count = raised + sum(dropped.values())
+    if not count:
+        return ()
+    by_reason = {**({"generator_raises": raised} if raised else {}), **dropped}
+    detail = ", ".join(f"{times} {reason}" for reason, times in sorted(by_reason.items()))
+    return (Reject(program.id, "draw", "no_pair", detail, more={"count": count}),)
 
 
 def transform_row(draft: Draft) -> dict[str, object]:

@@ -34,7 +34,7 @@ def stage(box: Sandbox, repairs: int = 0, profile: Profile = CLEAN, **counts: in
 
 async def executed(subject: Draft, **options: Any) -> Outcome:
     async with sandbox() as box:
-        (outcome,) = await stage(box, **options)(subject)
+        outcome, *_draws = await stage(box, **options)(subject)
     return outcome
 
 
@@ -353,3 +353,19 @@ async def test_reviewing_a_program_twice_is_reviewing_it_once() -> None:
     once = await reviewed(recorded(SORTING, Pair('{"items": [2, 1]}', "[1, 2]")))
     assert isinstance(once, Program)
     assert await reviewed(once) == once
+
+
+async def test_draws_that_gave_no_pair_are_one_line_with_their_count() -> None:
+    code = (
+        "def main_solution(a, b):\n    if a == 2:\n        raise ValueError('two')\n"
+        "    total = 0\n    for i in range(a):\n        total += i * b\n    return total\n"
+    )
+    subject = draft(code=code)
+    async with sandbox() as box:
+        outcomes = await stage(box)(subject)
+    assert [type(outcome) for outcome in outcomes] == [Program, Reject]
+    program, line = outcomes
+    assert isinstance(program, Program)
+    assert isinstance(line, Reject)
+    assert (line.kind, line.id, line.reason) == ("draw", program.id, "no_pair")
+    assert line.more["count"] == program.found["dropped"]["raises"] > 0
