@@ -27,8 +27,7 @@ class Drafting:
             return self.repairs.of(draft, Fault("cut", "The answer ended at the length limit (finish_reason length)."))
         parts = read(unified.answer.content)
         if isinstance(parts, Declined):
-            why = f"{parts.category}: {parts.why}"
-            return (Reject(question.origin.id, "file", "declined", why, more={"category": parts.category}),)
+            return (_declined(question.origin.id, parts),)
         outcomes: list[Draft | TransformQuestion | Reject | Program] = []
         for number, part in enumerate(parts, 1):
             empty = part.fault is not None and len(parts) == 1 and not part.sections.code
@@ -45,7 +44,7 @@ class Drafting:
             return self.repairs.of(draft, Fault("cut", "The answer ended at the length limit (finish_reason length)."))
         if before is None:
             return self._anew(unified, draft)
-        after = merged(before, unified.answer.content)
+        after = merged(before, unified.answer.content, draft.number)
         hidden = guarded(before, after)
         if hidden is not None and hidden.kind == "unchanged":
             attempts = (*draft.attempts[:-1], replace(draft.attempts[-1], fault=hidden))
@@ -60,9 +59,14 @@ class Drafting:
         """A reply in place of one that held no program at all."""
         parts = read(unified.answer.content)
         if isinstance(parts, Declined):
-            return (Reject(draft.question.origin.id, "file", "declined", f"{parts.category}: {parts.why}"),)
+            return (_declined(draft.question.origin.id, parts),)
         part = parts[0]
         if part.fault is not None and not part.sections.code:
             return self.repairs.of(draft, part.fault)
         draft = replace(draft, sections=part.sections)
         return self.repairs.of(draft, part.fault) if part.fault else (draft,)
+
+
+def _declined(id_: str, declined: Declined) -> Reject:
+    why = f"{declined.category}: {declined.why}"
+    return Reject(id_, "file", "declined", why, more={"category": declined.category})

@@ -66,15 +66,18 @@ class _Reader:
         except ValueError:
             raise NotLiteral("no number") from None
 
-    def sequence(self, place: int, closing: str, depth: int) -> tuple[list[Any], int]:
+    def sequence(self, place: int, closing: str, depth: int) -> tuple[Any, int]:
         items: list[Any] = []
+        comma = False
         while True:
             place = self.blank(place)
             if self.text[place : place + 1] == closing:
-                return items, place + 1
+                alone = closing == ")" and len(items) == 1 and not comma  # brackets around a value, no tuple
+                return (items[0] if alone else items), place + 1
             item, place = self.value(place, depth + 1)
             items.append(item)
             place = self.separated(place, closing)
+            comma = self.text[place - 1] == ","
 
     def mapping(self, place: int, depth: int) -> tuple[dict[str, Any], int]:
         found: dict[str, Any] = {}

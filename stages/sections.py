@@ -59,11 +59,14 @@ def read(reply: str) -> Declined | tuple[Part, ...]:
     return tuple(_part(found) for found in programs)
 
 
-def merged(base: Sections, reply: str) -> Sections:
-    """`base` with those sections replaced that a repair's reply gives anew; the same object if it gives none."""
-    found = _found(reply.replace("\r\n", "\n"))
-    given = {name: text for program in found for name, text in program.items() if text}
-    changed = {name: text for name, text in given.items() if getattr(base, name) != text}
+def merged(base: Sections, reply: str, number: int = 1) -> Sections:
+    """`base` with those sections replaced that a repair's reply gives anew; the same object if it gives none.
+
+    number: which program of the reply is meant, if it gives several.
+    """
+    programs = _found(reply.replace("\r\n", "\n"))
+    found = programs[min(number, len(programs)) - 1]
+    changed = {name: text for name, text in found.items() if text and getattr(base, name) != text}
     return replace(base, **changed) if changed else base
 
 

@@ -63,21 +63,24 @@ class Verification:
         run = await self._run(question, found.text)
         turn = replace(turn, cpu_s=run.cpu_s, near_limit=run.near_limit, got=run.value)
         if run.status != "ok" or run.value is None:
-            return replace(turn, verdict=VERDICT_OF_RUN[run.status], error=run.error)
-        match = compare(run.value, question.pair.output, self.equality)
-        turn = replace(turn, verdict="right" if match else "wrong", match=match)
+            turn = replace(turn, verdict=VERDICT_OF_RUN[run.status], error=run.error)
+        else:
+            match = compare(run.value, question.pair.output, self.equality)
+            turn = replace(turn, verdict="right" if match else "wrong", match=match)
         return await self._placed(question, turn, found)
 
     async def _placed(self, question: Question, turn: Turn, found: Found) -> Turn:
-        """Tags an input outside the stated domain, and where the domain is required, judges it wrong."""
+        """Tags an input outside the stated domain; where the domain is required, even a right one is wrong."""
         check = question.program.sections.check
-        if not check or turn.verdict != "right":
+        if not check:
             return turn
         run = await self.sandbox.run(check, "input_check", found.text)
         if run.value == "true":
             return turn
         turn = replace(turn, out_of_domain=True)
-        return replace(turn, verdict="wrong", match=None, error=OUTSIDE) if self.domain == "require" else turn
+        if turn.verdict == "right" and self.domain == "require":
+            return replace(turn, verdict="wrong", match=None, error=OUTSIDE)
+        return turn
 
     async def _truth_stands(self, question: Question) -> bool:
         """Whether the recorded pair still comes out of the program; asked only where it was never gated."""

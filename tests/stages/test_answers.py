@@ -259,9 +259,6 @@ def test_each_escape_of_a_single_quoted_string_means_its_character(escaped: str,
     assert json.loads(found.text) == text
 
 
-@pytest.mark.xfail(
-    strict=True, reason="literals reads every bracket as a list: (1) is 1 in Python, only (1,) is a tuple"
-)
 @pytest.mark.parametrize(("value", "text"), [("(1)", "1"), ("('a')", '"a"'), ("((1, 2))", "[1, 2]")])
 def test_a_value_in_parentheses_is_the_value(value: str, text: str) -> None:
     assert find(f"{{'output': {value}}}", "output", "tolerant") == Found(text, "repaired:literal")

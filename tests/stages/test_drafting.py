@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
 from stages.drafting import Drafting
 from stages.prompts import load
 from stages.records import Answer, Attempt, Draft, Fault, Program, Reject, Sections, TransformQuestion, Unified
@@ -201,7 +199,6 @@ async def test_a_second_reply_without_any_program_is_still_about_the_file() -> N
     assert (given.kind, given.id, given.reason) == ("file", ORIGIN.id, "section")
 
 
-@pytest.mark.xfail(strict=True, reason="merged takes the last section of each name, whichever program it stands under")
 async def test_a_repair_that_gives_both_programs_changes_its_own_alone() -> None:
     reply = "# Program 1\n## Problem Statement\nMine?\n\n# Program 2\n## Problem Statement\nThe other's?\n"
     (draft,) = await drafting()(repaired(reply))
