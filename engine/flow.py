@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import anyio
 import anyio.abc
 
-from engine.errors import BadInput, EngineError, MachineFailed, OutOfService, TooManyBugs
+from engine.errors import BadInput, EngineError, MachineFailed, OutOfService, Stopped, TooManyBugs
 from engine.inbox import Inbox
 from engine.tickets import Ticket, Window
 from sandbox import SandboxError
@@ -123,7 +123,14 @@ class Flow:
     async def __aexit__(self, *exc: object) -> None:
         assert self._group is not None
         self._group.cancel_scope.cancel()
-        await self._group.__aexit__(None, None, None)
+        try:
+            await self._group.__aexit__(None, None, None)
+        finally:
+            self.window.close()
+            if self._tickets and self.failure is None:
+                self.failure = Stopped("the engine was closed while rows were live")
+            for ticket in tuple(self._tickets):
+                ticket.done.set()
 
     @property
     def live(self) -> int:

@@ -38,7 +38,7 @@ def line_of(statistics: dict[str, Any] | Any) -> str:
         f"{elapsed_s:.0f} s", f"{counts.read['file']} files" if counts.read["file"] else "",
         f"{written.get('programs', 0)} programs", f"{rows} rows ({rows / elapsed_s:.1f}/s)",
         f"{written.get('rejects', 0)} rejects", f"{statistics['live']} live",
-        f"{statistics['in_flight']} calls in flight", f"{sandbox.running}/{sandbox.workers} sandboxes",
+        f"{statistics['in_flight']} calls in flight", f"{sandbox.running} sandboxed runs",
         f"{statistics['spending'].usd:.2f} USD" if statistics["spending"].usd else "",
     ]  # fmt: skip
     return "  ".join(part for part in parts if part)

@@ -78,6 +78,15 @@ async def test_an_engine_can_be_used_within_a_cancelled_task(tmp_path: Path) -> 
         pass  # the folder is free again
 
 
+async def test_who_still_waits_when_the_engine_closes_is_told(tmp_path: Path) -> None:
+    async with Engine(settings(tmp_path, output={"dir": ""}, prediction=FEW)) as engine:
+        waiting = asyncio.create_task(engine.submit(Path(starter_files("snake_grid")[0])))
+        while not engine.flow.live:
+            await asyncio.sleep(0)
+    with pytest.raises(Stopped, match="closed"):
+        await asyncio.wait_for(waiting, 10)
+
+
 async def test_every_bad_row_is_a_reject_with_its_line_and_the_others_go_on(tmp_path: Path) -> None:
     source = tmp_path / "rows.jsonl"
     good = json.dumps({"content": "def real(): ..."})
