@@ -239,5 +239,6 @@ class Reach:
         self.transform = enter < ORDER.index("unified") <= leave
         self.inference = leave >= answers and (enter < answers or again)
         self.revision = turns > 1 and (until == "samples" or (until == "verified" and self.inference))
-        self.repairs = self.transform and leave >= ORDER.index("parsed")
+        # entered at unified, a faulty program is mended only by a run that asks models anyway
+        self.repairs = (self.transform and leave >= ORDER.index("parsed")) or (format_ == "unified" and self.inference)
         self.programs = enter >= ORDER.index("messages")

@@ -67,21 +67,17 @@ class CodeGraph:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyedLater:
-    """A model whose key is asked for at its first call only: in a run that may well never make one."""
+class Absent:
+    """Stands for a model that cannot be asked, in a run that may well never ask it; `why` is for when it does."""
 
-    settings: ModelSettings
-    setting: str
-
-    @property
-    def name(self) -> str:
-        return self.settings.model
+    name: str
+    why: str
 
     def body(self, request: ChatRequest) -> dict[str, Any]:
-        return {**request.body(), **self.settings.extra_body}
+        return request.body()
 
     async def complete(self, request: ChatRequest) -> Answer:  # noqa: ARG002  # the port's signature
-        raise Misconfigured(_unset(self.settings, self.setting))
+        raise Misconfigured(self.why)
 
 
 def _unset(settings: ModelSettings, setting: str) -> str:
@@ -114,8 +110,8 @@ class Wiring:
         nodes = []
         if reach.transform or self.config.source.format == "raw":
             nodes.append(Node("compose", self._compose(), PURE_WORKERS))
-        if reach.transform:
-            role = self._role(self.config.transform)
+        if reach.transform or self._mends:
+            role = self._role(self.config.transform, later=not reach.transform)
             nodes.append(Node("transform", Transform(role), self._ceiling(self.config.transform.model)))
         repairs = self._repairs()
         execution = Execution(self.runs, self.profile, repairs, self.config.execution.pool, self.config.execution.draws,
@@ -142,13 +138,18 @@ class Wiring:
         ceilings = sum(permits.capacity for permits in self.permits[1:])
         return 2 * ceilings + 4 * self.sandbox.workers
 
+    @property
+    def _mends(self) -> bool:
+        """Whether faulty programs get repair turns: the run reaches that far, and there is a model to ask."""
+        return self.reach.repairs and self.config.transform.model in self.config.models
+
     def _compose(self) -> Compose:
         modules = self.sandbox.guest.modules
         return Compose(self._prompt("transform", self.config.transform.prompt), guest_packages(modules))
 
     def _repairs(self) -> Repairs:
         packages = ", ".join(guest_packages(self.sandbox.guest.modules)) or "(none)"
-        turns = self.config.transform.repairs if self.reach.repairs else 0
+        turns = self.config.transform.repairs if self._mends else 0
         size, output = self.profile.input_size, self.profile.output_size
         limit = f"{size.bytes} bytes of JSON for an input and {output.bytes} for an output"
         folder = self._folder(self.config.transform.prompt)
@@ -165,8 +166,9 @@ class Wiring:
                           settings.variants.shares(), steps)  # fmt: skip
 
     def _inference(self) -> Inference:
-        first = self._role(self.config.inference)
-        return Inference(first, self._role(_later(self.config.inference, self.config.revision)))
+        later = not self.reach.inference  # only revisions may be asked, of what enters behind the first answers
+        first = self._role(self.config.inference, later=later)
+        return Inference(first, self._role(_later(self.config.inference, self.config.revision), later=later))
 
     def _revision(self) -> Revision:
         turns = self.config.revision.turns if self.reach.revision or self.config.output.until == "revision" else 1
@@ -179,22 +181,29 @@ class Wiring:
         """The folder of prompt files, where a role names a folder and not a single file."""
         return self.config.base / given if given and (self.config.base / given).is_dir() else None
 
-    def _role(self, settings: RoleSettings) -> Role:
+    def _role(self, settings: RoleSettings, *, later: bool = False) -> Role:
+        """later: its model may well never be asked, so its key is asked for at the first call."""
         sampling = Sampling(settings.temperature, settings.max_tokens, settings.top_p)
-        return Role(self._model(settings.model), sampling, settings.system)
+        return Role(self._model(settings.model, later=later), sampling, settings.system)
 
     def _ceiling(self, model: str) -> int:
         return self.config.models[model].concurrency if model in self.config.models else 1
 
-    def _model(self, name: str) -> Model:
+    def _model(self, name: str, *, later: bool) -> Model:
+        settings = self.config.models.get(name)
+        if settings is None:
+            why = f"there is no section [models.{name}]"
+            if later:
+                return Absent(name, why)
+            raise BadInput(why)
+        if later and settings.api_key_env and not os.environ.get(settings.api_key_env):
+            return Absent(settings.model, _unset(settings, f"models.{name}"))
         if name not in self._models:
-            self._models[name] = JournalledModel(self._made(name), self._effects, self._spending)
+            self._models[name] = JournalledModel(self._made(name, settings), self._effects, self._spending)
         return self._models[name]
 
-    def _made(self, name: str) -> Model:
-        if name not in self.config.models:
-            raise BadInput(f"there is no section [models.{name}]")
-        settings, setting = self.config.models[name], f"models.{name}"
+    def _made(self, name: str, settings: ModelSettings) -> Model:
+        setting = f"models.{name}"
         if settings.kind == "simulated":
             permits = Permits(settings.concurrency, changed=self._changed)
             self.permits.append(permits)
@@ -203,9 +212,7 @@ class Wiring:
                                   settings.wrong_again, settings.seed, recorded)  # fmt: skip
         key = os.environ.get(settings.api_key_env, "") if settings.api_key_env else ""
         if settings.api_key_env and not key:
-            if self.reach.transform or self.reach.inference:
-                raise BadInput(_unset(settings, setting))
-            return KeyedLater(settings, setting)
+            raise BadInput(_unset(settings, setting))
         endpoint = self._endpoint(settings, key)
         return OpenAIModel(settings.model, endpoint, self._session, setting, settings.timeout_s, settings.attempts,
                            settings.extra_body, self._world)  # fmt: skip

@@ -33,15 +33,8 @@ async def test_leaving_and_entering_again_gives_the_rows_of_the_straight_run(
     report = await finished(second)
     assert report["source"]["read"] == len(rows(tmp_path / "first" / f"{boundary}.jsonl"))
     found = {**samples(tmp_path / "first"), **samples(tmp_path / "second")}
-    assert found.keys() == expected(straight, boundary).keys()
-    assert found == expected(straight, boundary)
-
-
-def expected(straight: dict[str, dict[str, Any]], boundary: str) -> dict[str, dict[str, Any]]:
-    """Behind `unified` no transforming model is asked, so what only a repair made sound is not there."""
-    if boundary != "unified":
-        return straight
-    return {id_: row for id_, row in straight.items() if not row["meta"]["source"]["path"].endswith("recipe_scaler.py")}
+    assert found.keys() == straight.keys()
+    assert found == straight
 
 
 async def test_until_verified_holds_the_rows_of_every_turn(straight: dict[str, dict[str, Any]], tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ async def test_each_step_of_the_published_scripts_runs_alone(tmp_path: Path) -> 
     assert 0 < len(two) <= len(wrong) < len(one)
     assert {row["retry_count"] for row in two} == {1}
 
-    report = await steps.run(["verified1.jsonl", "verified2.jsonl"], "verified", "samples", "assembled")
+    report = await steps.run(["verified1.jsonl", "verified2.jsonl"], "verified", "samples", "assembled", models={})
     found = samples(tmp_path / "assembled")
     assert len(found) == len(one)
     assert report["source"]["read"] == len(one) + len(two)

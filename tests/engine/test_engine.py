@@ -161,6 +161,19 @@ async def test_a_key_is_asked_for_only_by_a_run_that_needs_it(tmp_path: Path) ->
         await finished(served(tmp_path, url, model=model, source={"path": "rows.jsonl"}))
 
 
+async def test_a_key_that_only_a_revision_needs_is_asked_for_when_it_comes_to_that(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
+    async with serving(answered) as script:
+        await finished(
+            served(tmp_path, script.url, source={"path": "rows.jsonl"}, output={"dir": "g", "until": "generations"})
+        )
+    source = {"path": "g/generations.jsonl", "format": "generations", "parsed": "g/programs.jsonl"}
+    with pytest.raises(BadInput, match="A_KEY_THAT_IS_NOT_SET"):
+        await finished(served(tmp_path, script.url, model={"api_key_env": "A_KEY_THAT_IS_NOT_SET"}, source=source))
+    report = await finished(served(tmp_path, script.url, source=source, output={"dir": "one"}, revision={"turns": 1}))
+    assert report["source"]["finished"] == 2
+
+
 async def test_an_endpoint_that_is_gone_stops_the_run_and_the_row_is_not_lost(tmp_path: Path) -> None:
     write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
     gone = served(
