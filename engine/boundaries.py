@@ -16,16 +16,18 @@ ANSWERED = frozenset({"revision", "samples"})
 
 @dataclass(slots=True)
 class Boundaries:
-    """The flow's sink. until: the boundary at which records leave."""
+    """The flow's sink. until: the boundary at which records leave; rows: how many have
+    left there, in earlier processes too."""
 
     journal: Journal
     until: str
     max_rows: int = 0
+    rows: int = 0
     written: Counter[str] = field(default_factory=Counter)
 
     @property
     def full(self) -> bool:
-        return bool(self.max_rows) and self.written[self.until] >= self.max_rows
+        return bool(self.max_rows) and self.rows >= self.max_rows
 
     async def cross(self, ticket: Ticket, record: Any) -> Any | None:
         if isinstance(record, Program):
@@ -49,9 +51,11 @@ class Boundaries:
             await self._emit(ticket, row)
 
     async def _emit(self, ticket: Ticket, row: Row) -> None:
-        await self.journal.emit(row.file, row.id, row.content, row.counts)
+        number = await self.journal.emit(row.file, row.id, row.content, row.counts)
         ticket.rows += 1
         self.written[row.file] += 1
+        if row.file == self.until:
+            self.rows = max(self.rows, number + 1)
         if ticket.listener is not None and row.file == self.until:
             await ticket.listener(row)
 

@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,7 +28,7 @@ from engine.report import write_report
 from engine.settings import Config
 from engine.sources import SourceRow, files_of, rows_of
 from engine.spending import Spending
-from engine.tickets import Ticket, Window, WindowClosed
+from engine.tickets import Listener, Ticket, Window, WindowClosed
 from engine.wiring import ENTRIES, CodeGraph, Wiring
 from sandbox import Limits, Sandbox, SandboxError
 from stages.errors import Misconfigured
@@ -39,9 +39,8 @@ logger = logging.getLogger(__name__)
 SourceItem = Mapping[str, Any] | str | Path
 HELD_ROWS = 256
 """Finished rows that wait for a slow reader of `stream` before the flow does."""
-FREE = frozenset({("source", "path"), ("output", "dir"), ("limits",), ("sandbox", "workers"), ("prediction", "pairs"),
-                  ("prediction", "samples"), ("prediction", "directions")})  # fmt: skip
-"""Settings that may change when a folder's run goes on: they change no row, or only add some."""
+FREE = frozenset({("source", "path"), ("output", "dir"), ("limits",), ("sandbox", "workers")})
+"""Settings that may change when a folder's run goes on: they change no row."""
 FREE_OF_MODELS = frozenset({"base_url", "api_key_env", "concurrency", "timeout_s", "attempts", "price"})
 
 
@@ -102,7 +101,8 @@ class Engine:
             raise BadInput(str(exc)) from exc
         stack.callback(self.admission.close)
         self.window.size = max(2, self.wiring.window_size())
-        self.boundaries = Boundaries(self.journal, config.output.until, config.limits.max_rows)
+        there = await self.journal.rows(config.output.until)
+        self.boundaries = Boundaries(self.journal, config.output.until, config.limits.max_rows, there)
         self.flow = Flow(nodes, CodeGraph(), self.boundaries, self.window, queue_size=max(64, self.window.size),
                          bugs=config.limits.bugs)  # fmt: skip
         stack.push_async_callback(self._report)
@@ -113,10 +113,13 @@ class Engine:
         before = await self.journal.note("settings")
         self._fresh = before is None
         if before is not None:
-            differing = _differences(json.loads(before), now)
+            extended = _extended(json.loads(before), now)
+            differing = [name for name in _differences(json.loads(before), now) if name not in extended]
             if differing:
                 raise BadInput(f"{self.config.folder}: this folder's run has other settings: {', '.join(differing)}; "
                                "use another output.dir, or set them back")  # fmt: skip
+            if extended:  # finished rows have more to give: they are replayed, and what was paid for is not asked again
+                await self.journal.unmark()
         await self.journal.remember("settings", json.dumps(now))
         if self.config.folder is not None:
             text = json.dumps({"schema": 1, **now}, indent=2, ensure_ascii=False)
@@ -185,48 +188,48 @@ class Engine:
         return rows
 
     async def stream(
-        self, source_files: Iterable[SourceItem] | AsyncIterable[SourceItem]
+        self, source_files: Iterable[SourceItem] | AsyncIterable[SourceItem], *, held: int = HELD_ROWS
     ) -> AsyncGenerator[dict[str, Any], None]:
         """The rows of many source files, each as soon as it is final. Closing early cancels what is under way.
 
-        Items are rows (mappings with the fields of source.format), paths, or the text of a source file.
-        Raises: EngineError.
+        Items are rows (mappings with the fields of source.format), paths, or the text of a source file. held:
+        finished rows that wait for a slow reader before the flow does. Raises: EngineError.
         """
-        rows: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(HELD_ROWS)
+        sending, rows = anyio.create_memory_object_stream[dict[str, Any]](held)
         live: set[Ticket] = set()
 
         async def listen(row: Row) -> None:
-            await rows.put(dict(row.content))
+            with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody reads any more
+                await sending.send(dict(row.content))
 
-        feeding = asyncio.create_task(self._feed_all(source_files, listen, live, rows))
+        feeding = asyncio.create_task(self._feed_all(source_files, listen, live))
+        feeding.add_done_callback(lambda _: sending.close())
         try:
-            while (row := await rows.get()) is not None:
+            async for row in rows:
                 yield row
             await feeding
             self._check()
         finally:
+            rows.close()
             feeding.cancel()
             for ticket in live:
                 ticket.cancel()
 
-    async def _feed_all(self, items: Iterable[SourceItem] | AsyncIterable[SourceItem], listen: Any, live: set[Ticket],
-                        rows: "asyncio.Queue[dict[str, Any] | None]") -> None:  # fmt: skip
-        try:
-            async for item in _each(items):
-                if self._stopping.is_set() or self.flow.failure:
-                    break
-                async for row in self._rows_of(item):
-                    ticket = await self._feed(row, listen)
-                    live.add(ticket)
-                    live.difference_update(
-                        [done for done in live if done.done.is_set()] if len(live) > HELD_ROWS else ()
-                    )
-            for ticket in tuple(live):
-                await ticket.done.wait()
-        finally:
-            await rows.put(None)
+    async def _feed_all(
+        self, items: Iterable[SourceItem] | AsyncIterable[SourceItem], listen: Listener, live: set[Ticket]
+    ) -> None:
+        """Feeds all items and waits for their end; `live` holds the tickets that are not done."""
+        async for item in _each(items):
+            if self._stopping.is_set() or self.flow.failure:
+                break
+            async for row in self._rows_of(item):
+                live.add(await self._feed(row, listen))
+                if len(live) > self.window.size:
+                    live.difference_update([ticket for ticket in live if ticket.done.is_set()])
+        for ticket in tuple(live):
+            await ticket.done.wait()
 
-    async def _feed(self, row: SourceRow, listener: Any = None, *, skip_finished: bool = False) -> Ticket:
+    async def _feed(self, row: SourceRow, listener: Listener | None = None, *, skip_finished: bool = False) -> Ticket:
         """Sends one row into the flow, waiting until the window lets it in."""
         ticket, record = self.admission.admit(row, listener)
         if skip_finished and not self._fresh and await self.journal.marked(ticket.id) is not None:
@@ -314,6 +317,14 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         else:
             found += [f"{section}.{key}" for key in _changed(old, new) if (section, key) not in FREE]
     return found
+
+
+def _extended(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """The settings that differ and only add rows, by name."""
+    old, new = before["prediction"], now["prediction"]
+    more = [("prediction.pairs", old["pairs"] < new["pairs"]),
+            ("prediction.directions", set(old["directions"]) < set(new["directions"]))]  # fmt: skip
+    return [name for name, adds in more if adds]
 
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

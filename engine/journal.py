@@ -93,6 +93,14 @@ class Journal:
         """How a source row ended, or None if it has not."""
         return await self._do(lambda: self._first("SELECT ending FROM marks WHERE id = ?", id_))
 
+    async def unmark(self) -> None:
+        """Forgets which source rows are finished."""
+        await self._do(lambda: self._run("DELETE FROM marks"))
+
+    async def rows(self, file: str) -> int:
+        """How many rows a file has."""
+        return int(await self._do(lambda: self._first("SELECT rows FROM files WHERE name = ?", file)) or 0)
+
     async def endings(self) -> dict[str, int]:
         """How many source rows ended how."""
         return await self._do(lambda: self._table("SELECT ending, count(*) FROM marks GROUP BY ending"))

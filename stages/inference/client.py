@@ -79,7 +79,6 @@ class Endpoint:
     successes: int = 0
     failures: int = 0
     last_success: float | None = None
-    opened: float | None = None
     warned: float | None = None
 
     def headers(self) -> dict[str, str]:
@@ -124,9 +123,8 @@ class OpenAIModel:
     async def complete(self, request: ChatRequest) -> Answer:
         body = orjson.dumps(self.body(request))
         endpoint, world = self.endpoint, self.world
-        endpoint.opened = world.clock() if endpoint.opened is None else endpoint.opened
         alone, tries = 0, 0
-        served = endpoint.successes
+        served, began = endpoint.successes, world.clock()
         while True:
             await self._wait_out_pause()
             try:
@@ -138,7 +136,7 @@ class OpenAIModel:
                 alone += not exc.limited and (endpoint.successes > served or self._serving())
                 served = endpoint.successes
                 self._warn(exc)
-                self._give_up_if_hopeless(exc, alone)
+                self._give_up_if_hopeless(exc, alone, began)
                 await world.sleep(self._backoff_s(tries, exc))
                 continue
             endpoint.successes += 1
@@ -161,12 +159,12 @@ class OpenAIModel:
         while (pause_s := self.endpoint.paused_s(self.world.clock())) > 0:
             await self.world.sleep(pause_s)
 
-    def _give_up_if_hopeless(self, exc: Transient, alone: int) -> None:
+    def _give_up_if_hopeless(self, exc: Transient, alone: int, began: float) -> None:
         endpoint = self.endpoint
         if alone >= self.attempts:
             raise Rejected("gave_up", f"{alone} attempts failed while others were served; the last: {exc}") from exc
-        since = endpoint.last_success if endpoint.last_success is not None else endpoint.opened or 0.0
-        silent_s = self.world.clock() - since
+        since = began if endpoint.last_success is None else max(began, endpoint.last_success)
+        silent_s = self.world.clock() - since  # while this request asked: a spell without requests is no silence
         if silent_s > endpoint.give_up_s:
             raise Unavailable(f"{self.setting}: {endpoint.told} has answered nothing for {silent_s:.0f} s "
                               f"(limits.give_up_s); the last failure: {exc}") from exc  # fmt: skip

@@ -61,6 +61,18 @@ async def test_a_stream_that_is_closed_early_leaves_nothing_running(tmp_path: Pa
         assert engine.flow.live == 0
 
 
+async def test_a_stream_closed_while_rows_wait_for_it_blocks_nobody_else(tmp_path: Path) -> None:
+    async with serving(answered) as script:
+        config = served(tmp_path, script.url, output={"dir": ""}, sandbox={"workers": 1})
+        async with Engine(config) as engine, asyncio.timeout(60):
+            stream = engine.stream([{"content": f"def real(): {n}"} for n in range(12)], held=1)
+            await anext(stream)
+            while not engine.flow.busy["revision"]:  # a finished row that nobody takes
+                await asyncio.sleep(0)
+            await stream.aclose()
+            assert len(await engine.submit({"content": "def real(): again"})) == 2
+
+
 async def test_an_engine_can_be_used_within_a_cancelled_task(tmp_path: Path) -> None:
     entered = asyncio.Event()
 
@@ -141,6 +153,45 @@ async def test_another_setting_in_the_same_folder_is_refused_by_name(tmp_path: P
     await finished(settings(tmp_path, source={"path": "rows.jsonl"}))
     with pytest.raises(BadInput, match=r"inference\.temperature"):
         await finished(settings(tmp_path, source={"path": "rows.jsonl"}, inference={"temperature": 0.1}))
+
+
+async def test_more_pairs_in_a_finished_folder_add_rows_and_buy_only_those(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
+    async with serving(answered) as script:
+        one = served(
+            tmp_path, script.url, source={"path": "rows.jsonl"}, prediction={"pairs": 1}, revision={"turns": 1}
+        )
+        two = served(
+            tmp_path, script.url, source={"path": "rows.jsonl"}, prediction={"pairs": 2}, revision={"turns": 1}
+        )
+        await finished(one)
+        before, asked = samples(tmp_path / "out"), len(script.asked)
+        report = await finished(two)
+        after = samples(tmp_path / "out")
+        assert len(script.asked) == asked + 2
+        assert report["source"] == {"read": 1, "finished": 1, "rejected": {}, "live": 0}
+        with pytest.raises(BadInput, match=r"prediction\.pairs"):
+            await finished(one)
+    assert len(before) == 2
+    assert len(after) == 4
+    assert before.items() <= after.items()
+
+
+async def test_max_rows_counts_what_the_folder_holds(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", *[{"content": f"def real(): {n}"} for n in range(40)])
+    async with serving(answered) as script:
+        config = served(tmp_path, script.url, model={"concurrency": 1}, sandbox={"workers": 1}, limits={"max_rows": 4},
+                        source={"path": "rows.jsonl"})  # fmt: skip
+        for _ in range(2):
+            async with Engine(config) as engine:
+                await engine.run()
+                assert not engine.finished
+            asked = len(script.asked)
+        found = len(samples(tmp_path / "out"))
+        async with Engine(config) as engine:
+            await engine.run()
+        assert len(script.asked) == asked
+    assert 4 <= found < 80
 
 
 async def test_an_empty_source_is_refused(tmp_path: Path) -> None:

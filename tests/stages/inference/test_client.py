@@ -183,3 +183,11 @@ async def test_requests_are_spread_over_several_addresses_and_a_dead_one_costs_n
             await asyncio.gather(*[client.complete(REQUEST) for _ in range(8)])
     assert len(one.asked) + len(two.asked) == 24
     assert min(len(one.asked), len(two.asked)) >= 6
+
+
+async def test_a_failure_after_a_long_quiet_spell_is_asked_again() -> None:
+    clock = FakeClock()
+    async with model([said("first"), PASSING["overloaded"], said("again")], clock, give_up_s=100.0) as (client, _):
+        await client.complete(REQUEST)
+        await clock.sleep(1000.0)
+        assert (await client.complete(REQUEST)).content == "again"
