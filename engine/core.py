@@ -83,7 +83,7 @@ class Engine:
         self.window = Window(1, config.limits.live_bytes, lambda: self.wiring.demand())
         try:
             sandbox = Sandbox(limits, workers=settings.workers, kept=1, python=settings.python,
-                              changed=self.window.changed)  # fmt: skip
+                              isolation=settings.isolation, changed=self.window.changed)  # fmt: skip
             self.sandbox = await stack.enter_async_context(sandbox)
         except SandboxError as exc:
             raise BadInput(str(exc)) from exc

@@ -15,7 +15,7 @@ import orjson
 
 from engine.journal import Journal
 from engine.spending import Spending
-from sandbox import Draws, Guest, Limits, Run, Sandbox, Trace
+from sandbox import Clock, Draws, Guest, Limits, Run, Sandbox, Trace
 from stages.errors import Rejected
 from stages.inference import ChatRequest, Model
 from stages.records import Answer, Usage
@@ -107,22 +107,24 @@ class JournalledSandbox:
 
     async def run(self, code: str, entrypoint: str, arguments: str | dict[str, Any], *, urgency: int = 0,
                   limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                  trace: Trace | None = None) -> Run:  # fmt: skip
+                  trace: Trace | None = None, clock: Clock | None = None) -> Run:  # fmt: skip
         runs = await self.run_many(code, entrypoint, [arguments], urgency=urgency, limits=limits, seed=seed,
-                                   hash_seed=hash_seed, trace=trace)  # fmt: skip
+                                   hash_seed=hash_seed, trace=trace, clock=clock)  # fmt: skip
         return runs[0]
 
     async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
                        urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                       trace: Trace | None = None, total_cpu_s: float = math.inf) -> list[Run]:  # fmt: skip
+                       trace: Trace | None = None, clock: Clock | None = None,
+                       total_cpu_s: float = math.inf) -> list[Run]:  # fmt: skip
         async def make() -> tuple[bytes, Mapping[str, int]]:
             runs = await self.sandbox.run_many(code, entrypoint, arguments, urgency=urgency, limits=limits, seed=seed,
-                                               hash_seed=hash_seed, trace=trace, total_cpu_s=total_cpu_s)  # fmt: skip
+                                               hash_seed=hash_seed, trace=trace, clock=clock,
+                                               total_cpu_s=total_cpu_s)  # fmt: skip
             return orjson.dumps([asdict(run) for run in runs]), {}
 
         request = {
             "run": [code, entrypoint, list(arguments)], "seeds": [seed, hash_seed],
-            "trace": trace and asdict(trace), "total_cpu_s": str(total_cpu_s), **self._where(limits),
+            "trace": trace and asdict(trace), "clock": clock and asdict(clock), "total_cpu_s": str(total_cpu_s), **self._where(limits),
         }  # fmt: skip
         return [_run(row) for row in orjson.loads(await self.effects.of(request, make))]
 

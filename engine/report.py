@@ -36,6 +36,7 @@ async def report_of(engine: "Engine") -> dict[str, Any]:
             "effects_made": engine.effects.made, "effects_replayed": engine.effects.replayed,
         },
         "isolation": engine.sandbox.isolation,
+        "unseen_packages": list(engine.sandbox.guest.unseen),
         "journal_bytes": await engine.journal.size_bytes(),
     }  # fmt: skip
 

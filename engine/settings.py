@@ -169,7 +169,7 @@ class RevisionSettings(Section):
 
 class SandboxSettings(Section):
     workers: Count = Field(0, description="runs at once; 0: one per core")
-    isolation: Literal["auto", "process"] = Field(
+    isolation: Literal["auto", "namespaces", "bubblewrap", "landlock", "seccomp", "seatbelt", "rlimits"] = Field(
         "auto", description="the strongest this machine can do, or one by name"
     )
     python: str = Field("", description="the guest's interpreter; empty: this one")

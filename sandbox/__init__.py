@@ -7,17 +7,19 @@ Knows nothing of code I/O and needs nothing but the standard library::
         run.status, run.value
 """
 
-from sandbox.errors import GuestUnusable, SandboxError
+from sandbox.errors import GuestUnusable, IsolationMissing, SandboxError
 from sandbox.permits import Permits
 from sandbox.pool import Sandbox
-from sandbox.records import HASH_SEEDS, Draws, Guest, Limits, Run, Status, Trace
+from sandbox.records import HASH_SEEDS, Clock, Draws, Guest, Limits, Run, Status, Trace
 from sandbox.runner import Runner
 
 __all__ = [
     "HASH_SEEDS",
+    "Clock",
     "Draws",
     "Guest",
     "GuestUnusable",
+    "IsolationMissing",
     "Limits",
     "Permits",
     "Run",

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Status = Literal["ok", "error", "timeout", "memory", "denied", "crash", "invalid"]
-"""ok; error: it raised; timeout: CPU or blocked time; memory; denied: a wall said no; crash: it died
-without an answer; invalid: its value is no JSON or too large."""
+"""ok; error: it raised; timeout: CPU or blocked time, or line events; memory; denied: a wall said no (a file, the
+network, a process, room); crash: it died without an answer; invalid: its value is no JSON or too large."""
 
 HASH_SEEDS = (0, 1, 2, 3)
 """The string-hash seeds a job can ask for; a hash seed is fixed when a process starts."""
@@ -28,6 +28,18 @@ class Limits:
     memory_bytes: int = 512 << 20
     value_bytes: int = 1 << 20
     stdout_bytes: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time as a call sees it.
+
+    shift_s: seconds added to what `time` and `datetime` say; zone: a name of the zoneinfo database ("" is UTC).
+    What a program measures by (monotonic and process time) stays as it is.
+    """
+
+    shift_s: float = 0.0
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +102,11 @@ class Draws:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """The interpreter that runs jobs: its path, version, import path and `name==version` of its packages."""
+    """The interpreter that runs jobs: its path, version, import path and `name==version` of its packages.
+
+    path: where its modules come from; every folder is below one of its own prefixes. unseen: installed packages and
+    modules that jobs cannot import, with the reason. view: all paths that a job may read.
+    """
 
     python: str
     version: str
@@ -98,6 +114,8 @@ class Guest:
     platform: str
     path: tuple[str, ...]
     packages: tuple[str, ...]
+    view: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
     modules: frozenset[str] = field(repr=False, default=frozenset())
 
     def fingerprint(self) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sandbox.records import Draws, Guest, Limits, Run, Trace
+from sandbox.records import Clock, Draws, Guest, Limits, Run, Trace
 
 
 class Runner(Protocol):
@@ -18,11 +18,12 @@ class Runner(Protocol):
 
     async def run(self, code: str, entrypoint: str, arguments: str | dict[str, Any], *, urgency: int = 0,
                   limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                  trace: Trace | None = None) -> Run: ...  # fmt: skip
+                  trace: Trace | None = None, clock: Clock | None = None) -> Run: ...  # fmt: skip
 
     async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
                        urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                       trace: Trace | None = None, total_cpu_s: float = math.inf) -> list[Run]: ...  # fmt: skip
+                       trace: Trace | None = None, clock: Clock | None = None,
+                       total_cpu_s: float = math.inf) -> list[Run]: ...  # fmt: skip
 
     async def draw(self, code: str, entrypoint: str, *, calls: int, distinct: int, seed: int, value_bytes: int,
                    cpu_s: float, urgency: int = 1, limits: Limits | None = None) -> Draws: ...  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from sandbox import Draws, Guest, Limits, Run, Runner, Status, Trace
+from sandbox import Clock, Draws, Guest, Limits, Run, Runner, Status, Trace
 from stages.equality import Equality
 from stages.feedback import Feedback
 from stages.prompts import load
@@ -37,14 +37,15 @@ class FakeRunner:
 
     async def run(self, code: str, entrypoint: str, arguments: str | dict[str, Any], *, urgency: int = 0,
                   limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                  trace: Trace | None = None) -> Run:  # fmt: skip
+                  trace: Trace | None = None, clock: Clock | None = None) -> Run:  # fmt: skip
         assert isinstance(arguments, str)
         self.asked.append((code, entrypoint, arguments, seed))
         return self.check if entrypoint == "input_check" else self.runs[arguments]
 
     async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
                        urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                       trace: Trace | None = None, total_cpu_s: float = math.inf) -> list[Run]:  # fmt: skip
+                       trace: Trace | None = None, clock: Clock | None = None,
+                       total_cpu_s: float = math.inf) -> list[Run]:  # fmt: skip
         return [await self.run(code, entrypoint, text, seed=seed) for text in arguments]
 
     async def draw(self, code: str, entrypoint: str, *, calls: int, distinct: int, seed: int, value_bytes: int,

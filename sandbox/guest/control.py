@@ -1,0 +1,67 @@
+"""Frames between the pool and a zygote, over one stream socket: a kind (one byte), eight hex digits of length, a body.
+
+To the zygote: J job (a line of JSON for the zygote, then JSON for the job's process), C cancel. From it: R ready,
+N what it cannot do, L, F and C of the harness (C is W where the call was
+blocked for more than half of its limit), X what ended a call, B still at it, E end of the job.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+HEAD_BYTES = 9
+CHUNK_BYTES = 1 << 16
+
+
+class Closed(Exception):
+    """The other side has gone."""
+
+
+class Control:
+    """Blocking reads and writes on the socket's descriptor."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.buffer = b""
+
+    def send(self, kind: bytes, body: bytes = b"") -> None:
+        view = memoryview(kind + b"%08x" % len(body) + body)
+        try:
+            while view:
+                view = view[os.write(self.fd, view) :]
+        except OSError:
+            raise Closed from None
+
+    def tell(self, kind: bytes, **body: Any) -> None:
+        self.send(kind, json.dumps(body).encode())
+
+    def receive(self) -> tuple[bytes, bytes]:
+        """The next frame. Raises: Closed."""
+        while True:
+            frame = self.taken()
+            if frame:
+                return frame
+            self.fill()
+
+    def fill(self) -> None:
+        """Reads what is there; blocks if nothing is."""
+        try:
+            chunk = os.read(self.fd, CHUNK_BYTES)
+        except OSError:
+            chunk = b""
+        if not chunk:
+            raise Closed
+        self.buffer += chunk
+
+    def taken(self) -> tuple[bytes, bytes] | None:
+        """A whole frame from what has been read, if there is one."""
+        if len(self.buffer) < HEAD_BYTES:
+            return None
+        end = HEAD_BYTES + int(self.buffer[1:HEAD_BYTES], 16)
+        if len(self.buffer) < end:
+            return None
+        frame = self.buffer[:1], self.buffer[HEAD_BYTES:end]
+        self.buffer = self.buffer[end:]
+        return frame

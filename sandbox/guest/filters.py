@@ -1,0 +1,136 @@
+"""Two seccomp filters: a large one that the zygote puts on once, and a small one that every job adds.
+
+The first allows by name what Python, numpy and the zygote need; the second takes away what only the zygote needs.
+Unknown calls give EPERM, so that libraries degrade; calls that nobody makes by mistake end the process (SIGSYS).
+A filter is classic BPF: a binary search over ranges of numbers, with a few tests of arguments at its leaves.
+Source: seccomp(2), include/uapi/linux/seccomp.h, include/uapi/linux/filter.h.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from . import syscalls
+
+ALLOW = 0x7FFF0000
+KILL = 0x80000000
+REFUSE = 0x00050001
+"""SECCOMP_RET_ERRNO | EPERM"""
+ABSENT = 0x00050026
+"""SECCOMP_RET_ERRNO | ENOSYS: glibc then uses the older call, whose flags a filter can read."""
+
+LOAD, EQUAL, AT_LEAST, ANY_BIT, JUMP, RETURN = 0x20, 0x15, 0x35, 0x45, 0x05, 0x06
+X32 = 0x40000000
+CLONE_THREAD = 0x00010000
+AF_UNIX = 1
+TCGETS, FIONBIO, FIONREAD, TIOCGWINSZ, FIONCLEX, FIOCLEX = 0x5401, 0x5421, 0x541B, 0x5413, 0x5450, 0x5451
+PR_SET_NAME, PR_GET_NAME = 15, 16
+WRITING = 0o1 | 0o2 | 0o100 | 0o1000
+"""O_WRONLY, O_RDWR, O_CREAT, O_TRUNC"""
+CHANGING = ("creat", "truncate", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "link", "linkat", "unlink",
+            "unlinkat", "symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "utime", "utimes", "utimensat",
+            "futimesat")  # fmt: skip
+
+Instruction = tuple[int, int, int, int]
+
+
+def zygote_filter(machine: str) -> bytes:
+    """The allowlist; on from the end of preloading, inherited by every job."""
+    rules = {number: [answer(ALLOW)] for number in numbers(syscalls.SHARED, machine) + numbers(syscalls.OWN, machine)}
+    rules.update({number: [answer(KILL)] for number in numbers(syscalls.HOSTILE, machine)})
+    named = syscalls.numbers(syscalls.CONDITIONAL, machine)
+    rules[named["ioctl"]] = one_of(1, (TCGETS, FIONBIO, FIONREAD, TIOCGWINSZ, FIONCLEX, FIOCLEX))
+    rules[named["socketpair"]] = one_of(0, (AF_UNIX,))
+    rules[named["sendto"]] = zero(4)  # with no address: on a pair only
+    rules[named["prlimit64"]] = one_of(0, (0,))  # of itself
+    rules[named["clone3"]] = [answer(ABSENT)]
+    for name in ("tgkill", "clone", "prctl"):
+        rules[named[name]] = [answer(ALLOW)]  # the job's filter looks at these
+    return program(machine, rules, REFUSE)
+
+
+def job_filter(machine: str, pid: int, *, writing: bool) -> bytes:
+    """What a job, as process `pid`, may not do on top: start processes, signal others, change its walls.
+
+    writing: whether it may change files; not where nothing else says which.
+    """
+    rules = {number: [answer(KILL)] for number in numbers(syscalls.OWN, machine)}
+    named = syscalls.numbers(syscalls.CONDITIONAL + syscalls.OWN, machine)
+    rules[named["kill"]] = [answer(REFUSE)]
+    rules[named["tgkill"]] = one_of(0, (pid,))
+    rules[named["clone"]] = bits(0, CLONE_THREAD)
+    rules[named["prctl"]] = one_of(0, (PR_SET_NAME, PR_GET_NAME))
+    if not writing:
+        rules.update(read_only(machine))
+    return program(machine, rules, ALLOW)
+
+
+def read_only(machine: str) -> dict[int, list[Instruction]]:
+    named = syscalls.numbers(syscalls.SHARED, machine)
+    rules = {named[name]: [answer(REFUSE)] for name in CHANGING if name in named}
+    rules[named["openat"]] = none_of(2, WRITING)
+    if "open" in named:
+        rules[named["open"]] = none_of(1, WRITING)
+    return rules
+
+
+def numbers(table: str, machine: str) -> list[int]:
+    return list(syscalls.numbers(table, machine).values())
+
+
+def answer(action: int) -> Instruction:
+    return (RETURN, 0, 0, action)
+
+
+def load(argument: int, high: bool = False) -> Instruction:
+    return (LOAD, 0, 0, 16 + 8 * argument + 4 * high)  # both machines are little-endian
+
+
+def one_of(argument: int, values: tuple[int, ...]) -> list[Instruction]:
+    """Allows if the low half of `argument` is one of `values` (the kernel takes an int there)."""
+    tests = [(EQUAL, len(values) - i, 0, value) for i, value in enumerate(values)]
+    return [load(argument), *tests, answer(REFUSE), answer(ALLOW)]
+
+
+def bits(argument: int, mask: int) -> list[Instruction]:
+    return [load(argument), (ANY_BIT, 1, 0, mask), answer(REFUSE), answer(ALLOW)]
+
+
+def none_of(argument: int, mask: int) -> list[Instruction]:
+    return [load(argument), (ANY_BIT, 1, 0, mask), answer(ALLOW), answer(REFUSE)]
+
+
+def zero(argument: int) -> list[Instruction]:
+    """Allows if all 64 bits of `argument` are zero."""
+    return [
+        load(argument),
+        (EQUAL, 0, 2, 0),
+        load(argument, high=True),
+        (EQUAL, 1, 0, 0),
+        answer(REFUSE),
+        answer(ALLOW),
+    ]
+
+
+def program(machine: str, rules: dict[int, list[Instruction]], default: int) -> bytes:
+    """The filter that answers each system call number by its rule, every other with `default`."""
+    segments: list[tuple[int, list[Instruction]]] = []
+    for number in sorted({0, *rules, *(number + 1 for number in rules)}):
+        rule = rules.get(number, [answer(default)])
+        if not segments or segments[-1][1] != rule:
+            segments.append((number, rule))
+    head = [(LOAD, 0, 0, 4), (EQUAL, 1, 0, syscalls.AUDIT_ARCH[machine]), answer(KILL), (LOAD, 0, 0, 0)]
+    if machine == "x86_64":
+        head += [(AT_LEAST, 0, 1, X32), answer(REFUSE)]
+    return b"".join(struct.pack("<HBBI", *one) for one in head + search(segments))
+
+
+def search(segments: list[tuple[int, list[Instruction]]]) -> list[Instruction]:
+    """Binary search over (first number, rule), ascending."""
+    if len(segments) == 1:
+        return segments[0][1]
+    middle = len(segments) // 2
+    below, above = search(segments[:middle]), search(segments[middle:])
+    if len(below) <= 255:
+        return [(AT_LEAST, len(below), 0, segments[middle][0]), *below, *above]
+    return [(AT_LEAST, 0, 1, segments[middle][0]), (JUMP, 0, 0, len(below)), *below, *above]

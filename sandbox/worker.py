@@ -1,0 +1,186 @@
+"""One zygote as the pool sees it: a process behind a socket, that takes one job at a time."""
+
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from typing import Any, Self
+
+from sandbox import view
+from sandbox.errors import IsolationMissing, SandboxError
+from sandbox.guest.control import HEAD_BYTES
+from sandbox.jobs import Frame
+from sandbox.levels import Level
+from sandbox.records import Guest
+
+START_S = 120.0
+CHUNK_BYTES = 1 << 18
+USERS = 60_000
+"""Jobs of worker i run as this user plus i where we are root: outside what distributions give to people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a zygote is good for: the packages that it has imported, and the seed of its string hashes."""
+
+    preload: tuple[str, ...] = ()
+    hash_seed: int = 0
+
+
+class Worker:
+    """Started by `Worker.start`; `attend` gives it a job; `kill` ends it and all that it runs, at once."""
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", ours: socket.socket, kind: Kind, slot: int, folder: str
+    ) -> None:
+        self.kind = kind
+        self.slot = slot
+        self.jobs = 0
+        self.large = False
+        self.missing: dict[str, str] = {}
+        self.whole = True
+        """The socket is between frames, so that the next job can be sent."""
+        self._process = process
+        self._socket = ours
+        self._folder = folder
+        self._buffer = bytearray()
+        self._dead = False
+
+    @classmethod
+    async def start(cls, level: Level, guest: Guest, kind: Kind, slot: int) -> Self:
+        """Raises: IsolationMissing when the level cannot be had, GuestUnusable, SandboxError."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        own_root = level.namespaces or level.wrapper == "bwrap"
+        try:
+            folder = "" if own_root else tempfile.mkdtemp(prefix="sandbox-")
+            scratch = view.scratch(guest.view) if own_root else folder
+        except OSError as exc:
+            ours.close()
+            theirs.close()
+            raise SandboxError(f"no temporary folder for the sandbox: {exc}") from exc
+        plan = {
+            "namespaces": level.namespaces, "landlock": level.landlock, "seccomp": level.seccomp, "scratch": scratch,
+            "base": view.base(guest.view) if level.namespaces else "", "view": guest.view, "uid": USERS + slot,
+        }  # fmt: skip
+        try:
+            process = subprocess.Popen(  # noqa: ASYNC220  # starts in a millisecond, and outlives this call
+                level.command(guest, theirs.fileno(), scratch), cwd="/", close_fds=True,
+                                       env=environment(kind, scratch), pass_fds=(theirs.fileno(),),
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                       start_new_session=True)  # fmt: skip
+        except OSError as exc:
+            ours.close()
+            shutil.rmtree(folder, ignore_errors=True)
+            raise SandboxError(f"no process could be started for a zygote: {exc}") from exc
+        finally:
+            theirs.close()
+        worker = cls(process, ours, kind, slot, folder)
+        config = {
+            **plan,
+            "prefix": level.prefix,
+            "python": guest.python,
+            "path": guest.path,
+            "preload": kind.preload,
+            "environment": environment(kind, scratch),
+        }
+        try:
+            await worker._prepare(config)
+        except BaseException:
+            worker.kill()
+            raise
+        return worker
+
+    async def _prepare(self, config: dict[str, Any]) -> None:
+        await self._send(b"P", json.dumps(config).encode())
+        kind, body = await self._receive(START_S)
+        if kind != b"R":
+            raise IsolationMissing(body["reason"])
+        self.missing = body["missing"]
+
+    async def attend(self, message: bytes, silence_s: float) -> list[Frame]:
+        """Sends a job and collects its frames, the last one included. Raises: SandboxError when the zygote is lost."""
+        self.jobs += 1
+        self.large |= len(message) > 1 << 20
+        self.whole = False
+        await self._send(b"J", message)
+        self.whole = True
+        return await self._collect(silence_s)
+
+    async def cancel(self, silence_s: float) -> None:
+        """Has the job under way killed; returns once the zygote is ready for another."""
+        await self._send(b"C", b"")
+        await self._collect(silence_s)
+
+    async def _collect(self, silence_s: float) -> list[Frame]:
+        frames: list[Frame] = []
+        while not frames or frames[-1][0] != b"E":
+            frame = await self._receive(silence_s)
+            if frame[0] == b"N":
+                raise SandboxError(f"a zygote of the sandbox failed: {frame[1].get('reason')}")
+            if frame[0] != b"B":
+                frames.append(frame)
+        return frames
+
+    async def _send(self, kind: bytes, body: bytes) -> None:
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._socket, kind + b"%08x" % len(body) + body)
+        except OSError as exc:
+            raise SandboxError(f"a zygote of the sandbox has gone: {exc}") from exc
+
+    async def _receive(self, silence_s: float) -> Frame:
+        loop = asyncio.get_running_loop()
+        while not self._framed():
+            try:
+                async with asyncio.timeout(silence_s):
+                    chunk = await loop.sock_recv(self._socket, CHUNK_BYTES)
+            except TimeoutError:
+                raise SandboxError(f"a zygote of the sandbox was silent for {silence_s:g} s") from None
+            except OSError as exc:
+                raise SandboxError(f"a zygote of the sandbox has gone: {exc}") from exc
+            if not chunk:
+                raise SandboxError("a zygote of the sandbox ended")
+            self._buffer += chunk
+        end = HEAD_BYTES + int(self._buffer[1:HEAD_BYTES], 16)
+        kind, body = bytes(self._buffer[:1]), bytes(self._buffer[HEAD_BYTES:end])
+        del self._buffer[:end]
+        return kind, parsed(body)
+
+    def _framed(self) -> bool:
+        head = self._buffer[1:HEAD_BYTES]
+        return len(head) == HEAD_BYTES - 1 and len(self._buffer) >= HEAD_BYTES + int(head, 16)
+
+    def kill(self) -> None:
+        """Ends the zygote and its job; safe to call twice."""
+        if self._dead:
+            return
+        self._dead = True
+        self._socket.close()
+        self._process.kill()
+        self._process.wait()
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """What a job's process, or the zygote, wrote; what is no JSON object becomes an empty one, which is malformed."""
+    try:
+        found = json.loads(body) if body else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def environment(kind: Kind, folder: str) -> dict[str, str]:
+    """All that jobs find in their environment."""
+    return {
+        "PYTHONHASHSEED": str(kind.hash_seed), "PYTHONUTF8": "1", "TZ": "UTC", "HOME": folder, "TMPDIR": folder,
+        "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+    }  # fmt: skip
