@@ -17,6 +17,8 @@ TRACING_S = 5.0
 """CPU seconds that a traced call gets on top: 300,000 line events cost well under a second."""
 CPU_SLACK_S = 60
 """How far above all calls' limits together the kernel's own limit on CPU time lies."""
+LARGE_BYTES, TEXT_COPIES = 1 << 20, 8
+"""A job larger than this may use so many times its own size on top, since it is in memory before its code runs."""
 PRELOADED = ("numpy", "scipy", "pandas", "sympy")
 """Packages that cost more to import than to fork; a job that names some gets a zygote that has them."""
 NAMED = re.compile(rf"\b(?:{'|'.join(PRELOADED)})\b")
@@ -64,7 +66,9 @@ class Job:
             "clock": self.clock and (self.clock.shift_s, self.clock.zone),
             "value_bytes": limits.value_bytes, "stdout_bytes": limits.stdout_bytes,
         }  # fmt: skip
-        message = json.dumps(line).encode() + b"\n" + json.dumps(text).encode()
+        body = json.dumps(text).encode()
+        line["text_bytes"] = TEXT_COPIES * len(body) if len(body) > LARGE_BYTES else 0
+        message = json.dumps(line).encode() + b"\n" + body
         if len(message) > JOB_BYTES:
             raise SandboxError(f"a job of {len(message)} bytes is more than the {JOB_BYTES} that a guest takes")
         return message

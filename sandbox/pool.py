@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -74,7 +74,8 @@ class Sandbox:
         self._live: set[Worker] = set()
         self._slots = itertools.count()
         self._free_slots: list[int] = []
-        self._recovering: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        """Zygotes on their way back to the idle, or out."""
         self._closed = False
         self._done = 0
         self._lost = 0
@@ -100,19 +101,21 @@ class Sandbox:
             await self._choose()
             await self._look_inside()
         except BaseException:
-            self._end()
+            await self._end()
             raise
         return self
 
     async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None,
                         traceback: TracebackType | None) -> None:  # fmt: skip
-        self._end()
-        await asyncio.gather(*self._recovering, return_exceptions=True)
+        await self._end()
 
-    def _end(self) -> None:
+    async def _end(self) -> None:
+        """Returns once nothing that the sandbox started is left."""
         self._closed = True
         for worker in tuple(self._live):
             self._discard(worker)
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _choose(self) -> None:
         """Takes the first level that passes its self-test. Raises: IsolationMissing with what each one lacks."""
@@ -271,6 +274,7 @@ class Sandbox:
             if worker in self._idle:
                 self._idle.remove(worker)
             worker.kill()
+            self._spawn(worker.ended())
 
     def _recover(self, worker: Worker) -> None:
         """Gets a zygote back whose caller has gone; its permit is free once the job is dead."""
@@ -286,11 +290,14 @@ class Sandbox:
                 raise
             self._give_back(worker)
 
-        task = asyncio.get_running_loop().create_task(recovered())
-        self._recovering.add(task)
-        task.add_done_callback(self._recovered)
+        self._spawn(recovered())
 
-    def _recovered(self, task: asyncio.Task[None]) -> None:
-        self._recovering.discard(task)
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # the zygote was discarded, and nobody waits for it

@@ -12,11 +12,12 @@ from typing import Any, Self
 from sandbox import view
 from sandbox.errors import IsolationMissing, SandboxError
 from sandbox.guest.control import HEAD_BYTES
-from sandbox.jobs import Frame
+from sandbox.jobs import LARGE_BYTES, Frame
 from sandbox.levels import Level
 from sandbox.records import Guest
 
 START_S = 120.0
+END_S = 10.0
 CHUNK_BYTES = 1 << 18
 USERS = 60_000
 """Jobs of worker i run as this user plus i where we are root: outside what distributions give to people."""
@@ -47,7 +48,9 @@ class Worker:
         self._socket = ours
         self._folder = folder
         self._buffer = bytearray()
-        self._dead = False
+        self._gone = asyncio.Event()
+        self._reading = False
+        self._killed = False
 
     @classmethod
     async def start(cls, level: Level, guest: Guest, kind: Kind, slot: int) -> Self:
@@ -91,6 +94,7 @@ class Worker:
             await worker._prepare(config)
         except BaseException:
             worker.kill()
+            await worker.ended()
             raise
         return worker
 
@@ -104,7 +108,7 @@ class Worker:
     async def attend(self, message: bytes, silence_s: float) -> list[Frame]:
         """Sends a job and collects its frames, the last one included. Raises: SandboxError when the zygote is lost."""
         self.jobs += 1
-        self.large |= len(message) > 1 << 20
+        self.large |= len(message) > LARGE_BYTES
         self.whole = False
         await self._send(b"J", message)
         self.whole = True
@@ -132,16 +136,19 @@ class Worker:
             raise SandboxError(f"a zygote of the sandbox has gone: {exc}") from exc
 
     async def _receive(self, silence_s: float) -> Frame:
-        loop = asyncio.get_running_loop()
         while not self._framed():
+            self._reading = True
             try:
                 async with asyncio.timeout(silence_s):
-                    chunk = await loop.sock_recv(self._socket, CHUNK_BYTES)
+                    chunk = await asyncio.get_running_loop().sock_recv(self._socket, CHUNK_BYTES)
             except TimeoutError:
                 raise SandboxError(f"a zygote of the sandbox was silent for {silence_s:g} s") from None
             except OSError as exc:
                 raise SandboxError(f"a zygote of the sandbox has gone: {exc}") from exc
+            finally:
+                self._reading = False
             if not chunk:
+                self._gone.set()
                 raise SandboxError("a zygote of the sandbox ended")
             self._buffer += chunk
         end = HEAD_BYTES + int(self._buffer[1:HEAD_BYTES], 16)
@@ -154,15 +161,35 @@ class Worker:
         return len(head) == HEAD_BYTES - 1 and len(self._buffer) >= HEAD_BYTES + int(head, 16)
 
     def kill(self) -> None:
-        """Ends the zygote and its job; safe to call twice."""
-        if self._dead:
+        """Ends the zygote and its job at once; `ended` waits for that. Safe to call twice."""
+        if self._killed:
             return
-        self._dead = True
-        self._socket.close()
+        self._killed = True
         self._process.kill()
-        self._process.wait()
+        try:
+            self._socket.shutdown(socket.SHUT_WR)  # what a zygote without its launcher goes by
+        except OSError:
+            pass  # it has gone already
+
+    async def ended(self) -> None:
+        """Returns once nothing of a killed zygote is left, or END_S have passed."""
+        try:
+            async with asyncio.timeout(END_S):
+                while not self._gone.is_set():
+                    await self._listen()
+        except (TimeoutError, OSError):
+            pass  # the kernel will end it when it can
+        self._socket.close()
+        await asyncio.to_thread(self._process.wait)
         if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def _listen(self) -> None:
+        """Reads on, to no end but the end of the stream, unless a job's caller still does."""
+        if self._reading:
+            await self._gone.wait()
+        elif not await asyncio.get_running_loop().sock_recv(self._socket, CHUNK_BYTES):
+            self._gone.set()
 
     @property
     def pid(self) -> int:

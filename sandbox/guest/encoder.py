@@ -3,48 +3,93 @@
 from __future__ import annotations
 
 import json
+import json.decoder
+import json.encoder
 import math
 import sys
+from typing import Any
 
-dumps = json.dumps  # bound before any job runs
 DEPTH = 100
+WHITE = " \t\n\r"
 
 
 class Invalid(Exception):
     """The value has no canonical JSON text; says where and why."""
 
 
+def no_json(value: object) -> Any:
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def not_json(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+# C objects that hold all they need: what a job patches in the json module does not reach them
+c_make_encoder: Any = getattr(json.encoder, "c_make_encoder", None)
+WRITER: Any = c_make_encoder and c_make_encoder(
+    None, no_json, json.encoder.encode_basestring, None, ": ", ", ", False, False, False
+)
+READER: Any = json.decoder.JSONDecoder(parse_constant=not_json).scan_once  # type: ignore[attr-defined,unused-ignore]
+
+
+def dumps(value: object) -> str:
+    """JSON text of plain values, beyond ASCII as it is. Raises: ValueError, RecursionError, TypeError."""
+    if WRITER is None:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return "".join(WRITER(value, 0))
+
+
+def loads(text: str) -> Any:
+    """The value of JSON text. Raises: ValueError, RecursionError."""
+    body = text.strip(WHITE)
+    try:
+        value, end = READER(body, 0)
+    except StopIteration as exc:
+        raise ValueError(f"no value at character {exc.value}") from None
+    if end != len(body):
+        raise ValueError(f"something follows the value at character {end}")
+    return value
+
+
 class Encoder:
-    """Turns one value into canonical JSON text, noting in `coerced` what had to be changed for it.
+    """Turns one value into canonical JSON text of at most `room` bytes, noting in `coerced` what had to be changed for it.
 
     tuple -> list, numpy scalar -> number, numpy array -> list, integer and boolean keys -> strings,
     -0.0 -> 0.0. Sets, bytes, complex, NaN, infinities and other objects are invalid.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: int) -> None:
+        self.room = self.left = room
         self.coerced: set[str] = set()
 
     def text(self, value: object) -> str:
+        self.left = self.room
         try:
-            out = dumps(self.plain(value, "$", 0), ensure_ascii=False, allow_nan=False)
-            out.encode()
+            out = dumps(self.plain(value, "$", 0))
+            size = len(out.encode())
         except UnicodeEncodeError:
             raise Invalid("$: a lone surrogate is no text") from None
         except (ValueError, RecursionError) as exc:
             raise Invalid(f"$: {exc}") from None
+        if size > self.room:
+            raise Invalid(f"$: {size} bytes of JSON, more than {self.room}")
         return out
 
     def plain(self, value: object, path: str, depth: int) -> object:
         if depth > DEPTH:
             raise Invalid(f"nested deeper than {DEPTH}")
+        self.left -= 1  # each value is a byte at least: what is huge only as text ends here
+        if self.left < 0:
+            raise Invalid(f"$: more than {self.room} bytes of JSON")
         if value is None or value is True or value is False:
             return value
         if isinstance(value, str):
             return str.__str__(value)
         if isinstance(value, int):
-            return int(value)
+            return int.__int__(value)
         if isinstance(value, float):
-            return self.number(float(value), path)
+            return self.number(float.__float__(value), path)
         if isinstance(value, (list, tuple)):
             if isinstance(value, tuple):
                 self.coerced.add("tuple")
@@ -76,7 +121,7 @@ class Encoder:
         scalar = unboxed(key)
         if isinstance(scalar, (bool, int)):
             self.coerced.add("key")
-            return dumps(int(scalar) if not isinstance(scalar, bool) else scalar)
+            return dumps(int.__int__(scalar) if not isinstance(scalar, bool) else scalar)
         raise Invalid(f"{path}: a key of type {type(key).__name__}")
 
     def foreign(self, value: object, path: str, depth: int) -> object:

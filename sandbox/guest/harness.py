@@ -10,7 +10,6 @@ from __future__ import annotations
 import builtins
 import errno
 import io
-import json
 import os
 import random
 import sys
@@ -19,15 +18,15 @@ import types
 from typing import Any
 
 from . import clock
-from .encoder import Encoder, Invalid
+from .encoder import Encoder, Invalid, dumps, loads
 from .tracer import PROGRAM, Tracer
 
 BUILTINS = dict(vars(builtins))
 globals().update({name: value for name, value in BUILTINS.items() if not name.startswith("__")})
-dumps, loads = json.dumps, json.loads  # bound before the job runs, like every builtin above
-write, leave = os.write, os._exit
+write, leave = os.write, os._exit  # bound before the job runs, like every builtin above
 
 ERROR_CHARS = 500
+JOB_BYTES = 64 << 20
 WALLS = {errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What the kernel answers at a wall: not permitted, read-only, no room, too large a file."""
 
@@ -50,10 +49,6 @@ class Kept(io.TextIOBase):
 
     def taken(self) -> str:
         return "".join(self.parts).encode("utf-8", "replace").decode()
-
-
-def not_json(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def said(exc: BaseException) -> str:
@@ -92,7 +87,7 @@ class Harness:
         self.wall = time.monotonic
 
     def send(self, kind: bytes, **frame: object) -> None:
-        body = dumps(frame).encode()
+        body = dumps(frame).encode("utf-8", "replace")
         view = memoryview(self.token + kind + b"%08x" % len(body) + body)
         while view:
             view = view[write(self.fd, view) :]
@@ -133,21 +128,15 @@ class Harness:
         self.out = Kept(self.job["stdout_bytes"])
         sys.stdout = sys.stderr = self.out
 
-    def encoded(self, value: object, encoder: Encoder) -> str:
-        text = encoder.text(value)
-        if len(text.encode()) > self.job["value_bytes"]:
-            raise Invalid(f"$: {len(text.encode())} bytes of JSON, more than {self.job['value_bytes']}")
-        return text
-
     def call(self, function: object, text: str) -> None:
         try:
-            arguments = loads(text, parse_constant=not_json)
+            arguments = loads(text)
         except (ValueError, RecursionError) as exc:
             self.send(b"C", status="invalid", error=f"the argument is no JSON: {exc}"[:ERROR_CHARS])
             return
         trace = self.job["trace"]
         tracer = Tracer(trace["events"], trace["changes"]) if trace else None
-        encoder = Encoder()
+        encoder = Encoder(self.job["value_bytes"])
         frame: dict[str, object] = {"status": "ok"}
         self.listen()
         seeded(self.job["seed"])
@@ -160,7 +149,7 @@ class Harness:
             finally:
                 sys.settrace(None)
                 vars(builtins).update(BUILTINS)
-            frame["value"] = self.encoded(value, encoder)
+            frame["value"] = encoder.text(value)
         except Invalid as exc:
             frame = {"status": "invalid", "error": str(exc)[:ERROR_CHARS]}
         except BaseException as exc:
@@ -176,7 +165,7 @@ class Harness:
 
     def changed(self, arguments: object, text: str) -> bool:
         try:
-            return Encoder().text(arguments) != Encoder().text(loads(text))
+            return Encoder(JOB_BYTES).text(arguments) != Encoder(JOB_BYTES).text(loads(text))
         except Invalid:
             return True
 
@@ -189,7 +178,7 @@ class Harness:
         while counts["calls"] < wanted["calls"] and len(values) < wanted["distinct"]:
             counts["calls"] += 1
             try:
-                text = Encoder().text(function())  # type: ignore[operator]
+                text = Encoder(self.job["value_bytes"]).text(function())  # type: ignore[operator]
             except Invalid as exc:
                 counts["invalid"] += 1
                 refused.setdefault(str(exc)[:ERROR_CHARS])
@@ -211,5 +200,5 @@ class Harness:
 
 def main(text: bytes, fd: int, token: bytes, first: int) -> None:
     """Runs the job `text` from its call number `first` on; answers go to `fd`."""
-    Harness(loads(text), fd, token).run(first)
+    Harness(loads(text.decode()), fd, token).run(first)
     leave(0)

@@ -110,7 +110,7 @@ def fork(around: walls.Walls, job: dict[str, Any], text: bytes, first: int) -> F
 def confined(around: walls.Walls, job: dict[str, Any], writing: int, excuse: bytes) -> None:
     """In the job's process: its walls, and no descriptor but that for its answers."""
     try:
-        around.confine(job["cpu_ceiling_s"], job["memory_bytes"])
+        around.confine(job["cpu_ceiling_s"], job["memory_bytes"] + job["text_bytes"])
         os.dup2(writing, RESULT_FD)
         os.closerange(RESULT_FD + 1, DESCRIPTORS)
     except BaseException as exc:

@@ -133,6 +133,7 @@ def wait() -> None:
     config, _ = received()
     around = walls.Walls(walls.Plan.of(config), as_root=False)
     around.processes = walls.listing(around.plan)
+    around.close()
     writing = os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)

@@ -6,7 +6,8 @@ none of the tables is refused with EPERM, one of HOSTILE ends the process.
 
 from __future__ import annotations
 
-import platform
+import os
+import sys
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """What a filter reads as the machine. Source: include/uapi/linux/audit.h."""
@@ -75,5 +76,5 @@ def numbers(table: str, machine: str) -> dict[str, int]:
 
 def machine() -> str:
     """This machine's name among AUDIT_ARCH, or "" where there is no table for it."""
-    name = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
-    return name if name in AUDIT_ARCH else ""
+    name = os.uname().machine
+    return name if sys.platform == "linux" and name in AUDIT_ARCH else ""

@@ -10,6 +10,10 @@ PROGRAM = "<program>"
 """The file name under which a job's code is compiled."""
 
 
+SHOWN_BYTES = 60
+"""Longer values of variables are not shown."""
+
+
 class Bound(BaseException):
     """The call ran more lines than it may."""
 
@@ -63,9 +67,8 @@ class Tracer:
                 isinstance(value, (list, dict, tuple)) and len(value) <= 12
             ):
                 try:
-                    text = Encoder().text(value)
+                    text = Encoder(SHOWN_BYTES).text(value)
                 except Invalid:
                     continue
-                if len(text) <= 60:
-                    out[name] = text
+                out[name] = text
         return out

@@ -23,6 +23,7 @@ FILE_BYTES = 8 << 20
 DESCRIPTORS = 64
 THREADS = 256
 CROWD_S = 0.1
+ROUND_BYTES = 16 << 20
 NAMESPACES = (kernel.NEWUSER | kernel.NEWNS | kernel.NEWPID | kernel.NEWNET | kernel.NEWIPC | kernel.NEWUTS
               | kernel.NEWCGROUP)  # fmt: skip
 
@@ -148,6 +149,8 @@ class Walls:
         self.as_root = as_root
         self.patience_s = math.inf if plan.namespaces else CROWD_S
         """How often a job wants a look at what it has written."""
+        self.mapped_bytes: int | None = None
+        """What jobs have mapped before they begin, rounded up so that it is the same in every zygote."""
         self.processes: int | None = None
         self.own_pids = -1
         self.rules = -1
@@ -172,6 +175,9 @@ class Walls:
         """The last walls of the zygote itself; from here on it is single-threaded and starts jobs only."""
         if self.plan.landlock:
             self.rules = landlock.ruleset(self.plan.view, self.plan.scratch)
+        mapped = usage.address_space_bytes(self.processes)
+        if mapped is not None:
+            self.mapped_bytes = -(-mapped // ROUND_BYTES) * ROUND_BYTES
         alone = self.plan.seccomp and not self.plan.landlock
         if alone and self.as_root and all(open_to_others(path) for path in self.plan.view):
             os.chown(self.plan.scratch, self.plan.uid, self.plan.uid)
@@ -209,9 +215,8 @@ class Walls:
 
     def _limit(self, cpu_ceiling_s: int, memory_bytes: int) -> None:
         limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_NOFILE: DESCRIPTORS}
-        mapped = usage.address_space_bytes(self.processes)
-        if mapped is not None:
-            limits[resource.RLIMIT_AS] = mapped + memory_bytes
+        if self.mapped_bytes is not None:
+            limits[resource.RLIMIT_AS] = self.mapped_bytes + memory_bytes
         if self.plan.namespaces:
             limits[resource.RLIMIT_NPROC] = THREADS
         for which, value in limits.items():

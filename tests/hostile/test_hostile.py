@@ -1,0 +1,211 @@
+"""Hostile code against the real walls: what each case may come to, and that neither later runs nor the host notice."""
+
+import asyncio
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox import Limits, Run, Sandbox, SandboxError
+from tests.hostile.case import SHOUT
+from tests.hostile.cases import CASES, HOSTILE, KINDS, STATUSES, Case
+from tests.hostile.probe import ARGUMENTS, PROBE, WALL_OF_CALLS, WALL_OF_FILES, WALL_OF_WRITES
+
+if sys.platform == "linux":
+    from tests.hostile.host import Host, watched_host
+
+LIMITS = Limits(cpu_s=0.5, wall_s=0.5, memory_bytes=256 << 20, value_bytes=20_000)
+LANES = 2
+END_S = 30.0  # no run of these limits takes so long: what does has got hold of the host
+PROCESSES = frozenset({"pid", "ppid", "pgid"})
+SMALL_NUMBERS = frozenset(map(str, range(10)))
+STDOUT_CHARS = 1 << 20
+ERROR_CHARS = 1 << 16
+
+walled = pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's own: namespaces, seccomp, Landlock")
+
+
+def test_cases_are_well_formed() -> None:
+    assert len({case.name for case in CASES if case.kind in HOSTILE}) >= 150
+    assert len({(case.kind, case.name) for case in CASES}) == len(CASES)
+    assert {case.kind for case in CASES} == set(KINDS)
+    assert all(sum(case.kind == kind for case in CASES) >= 8 for kind in HOSTILE)
+    assert sum(case.kind == "benign" for case in CASES) >= 25
+    for case in CASES:
+        assert case.told
+        assert case.told <= STATUSES
+        assert "f" in compile(case.code, case.name, "exec").co_names, case.name
+        assert isinstance(json.loads(case.arguments), dict)
+        if case.kind == "benign":
+            assert case.told == {"ok"}
+            assert case.value is not None, case.name
+
+
+@walled
+@pytest.mark.parametrize("kind", KINDS)
+async def test_code_of_this_kind_comes_to_what_is_allowed_and_changes_nothing_else(
+    kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cases = [case for case in CASES if case.kind == kind]
+    found: list[str] = []
+    with watched_host(tmp_path) as host:
+        expected = await _fresh_answer(host)
+        missing = {case.name: why for case in cases if (why := _missing(case, host))}
+        waiting = iter([case for case in cases if case.name not in missing])
+        async with Sandbox(LIMITS, workers=LANES) as box, asyncio.TaskGroup() as lanes:
+            for _ in range(LANES):
+                lanes.create_task(_lane(box, waiting, host, expected, found))
+        found += host.changes()
+    said = "".join(capfd.readouterr())
+    if SHOUT in said:
+        found.append("what was printed came to a descriptor of the host")
+    assert not found, f"{len(found)} of kind {kind}:\n" + "\n".join(found)
+    if missing:
+        pytest.skip(f"all passed but what cannot be told here: {missing}")
+
+
+@walled
+async def test_hostile_neighbours_change_no_answer(tmp_path: Path) -> None:
+    kinds = ("exit", "process", "output", "kernel")
+    found: list[str] = []
+    with watched_host(tmp_path) as host:
+        rough = [case for kind in kinds for case in [each for each in CASES if each.kind == kind][:6]]
+        expected = await _fresh_answer(host)
+        async with Sandbox(LIMITS, workers=LANES) as box:
+            async with asyncio.TaskGroup() as group:
+                runs = [group.create_task(_answer(box, case.code, _arguments(case, host))) for case in rough]
+                probes = [group.create_task(_answer(box, PROBE, ARGUMENTS)) for _ in range(len(rough))]
+            for probe in probes:
+                found += _differences(probe.result(), expected)
+        for case, run in zip(rough, runs, strict=True):
+            found += [f"{case.name}: {each}" for each in _faults(case, run.result(), host.secret)]
+        found += host.changes()
+    assert not found, "\n".join(found)
+
+
+async def _lane(box: Sandbox, waiting: Iterator[Case], host: "Host", expected: str, found: list[str]) -> None:
+    for case in waiting:
+        run = await _answer(box, case.code, _arguments(case, host))
+        faults = list(_faults(case, run, host.secret))
+        if case.kind in HOSTILE:
+            if case.after:
+                then = await _answer(box, case.after, "{}")
+                if isinstance(then, str) or (then.status, then.value) != ("ok", '"clean"'):
+                    faults.append(f"a later run found {_told(then)}")
+            faults += _differences(await _answer(box, PROBE, ARGUMENTS), expected)
+        found += [f"{case.name}: {each}" for each in faults]
+
+
+async def _answer(box: Sandbox, code: str, arguments: str) -> Run | str:
+    """A run, or in words why there is none."""
+    try:
+        async with asyncio.timeout(END_S):
+            return await box.run(code, "f", arguments)
+    except SandboxError as error:
+        return f"the sandbox gave up: {error!r}"
+    except TimeoutError:
+        return f"no answer within {END_S} s"
+
+
+async def _be_sure_of_walls(box: Sandbox, host: "Host") -> None:
+    for code, names in ((WALL_OF_FILES, "private public source"), (WALL_OF_WRITES, ""), (WALL_OF_CALLS, "pid")):
+        seen = await _answer(box, code, json.dumps({name: host.facts[name] for name in names.split()}))
+        refused = isinstance(seen, Run) and (seen.status == "denied" or (seen.status, seen.value) == ("ok", "[]"))
+        if not refused:
+            pytest.fail(f"no hostile code is run here, a wall is down: {_told(seen)}")
+
+
+_fresh: list[str] = []
+
+
+async def _fresh_answer(host: "Host") -> str:
+    """What the probe tells in a box that has seen nothing else. Refuses to go on where there are no walls."""
+    if not _fresh:
+        async with Sandbox(LIMITS, workers=LANES) as box:
+            await _be_sure_of_walls(box, host)
+            answers = [await _answer(box, PROBE, ARGUMENTS) for _ in range(3)]
+        for run in answers:
+            assert isinstance(run, Run), run
+            assert run.status == "ok", _told(run)
+            assert run.value is not None
+            assert json.loads(run.value)["files"] == []
+            assert not _differences(run, _fresh[0] if _fresh else run.value), "the probe does not tell the same twice"
+            _fresh[:] = _fresh or [run.value]
+    return _fresh[0]
+
+
+def _missing(case: Case, host: "Host") -> str:
+    """Why a case cannot be told on this machine."""
+    if case.needs and not importlib.util.find_spec(case.needs):
+        return f"{case.needs} is not installed"
+    if any(str(host.facts[key]) in SMALL_NUMBERS for key in PROCESSES.intersection(case.facts)):
+        return "a process of the host has a number that processes of a run have too"
+    return ""
+
+
+def _arguments(case: Case, host: "Host") -> str:
+    return json.dumps({key: host.facts[key] for key in case.facts}) if case.facts else case.arguments
+
+
+def _faults(case: Case, run: Run | str, secret: str) -> Iterator[str]:
+    if isinstance(run, str):
+        yield run
+        return
+    if run.status not in case.told:
+        yield f"{_told(run)}, not {' or '.join(sorted(case.told))}"
+    elif run.status == "ok" and case.value is not None and _plain(run.value) != json.dumps(case.value, sort_keys=True):
+        yield f"returned {str(run.value)[:300]}, not {json.dumps(case.value)[:300]}"
+    texts = [run.value or "", run.stdout or "", run.error or ""]
+    if case.forbidden and any(case.forbidden in each for each in texts):
+        yield f"told {case.forbidden}: {_told(run)}"
+    if any(secret in each for each in texts):
+        yield "told the host's secret"
+    yield from _misshapen(run, texts)
+
+
+def _misshapen(run: Run, texts: list[str]) -> Iterator[str]:
+    """What no run may be, whatever its code sent: the host reads these fields."""
+    value, stdout, error = texts
+    if run.status not in STATUSES:
+        yield f"has the status {run.status!r}"
+    if run.status == "ok" and _plain(run.value) is None:
+        yield f"has a value that is no JSON: {value[:100]!r}"
+    if len(value) > LIMITS.value_bytes or len(stdout) > STDOUT_CHARS or len(error) > ERROR_CHARS:
+        yield f"is too long: value {len(value)}, stdout {len(stdout)}, error {len(error)}"
+    for name, text in zip(("value", "stdout", "error"), texts, strict=True):
+        if text != text.encode("utf-8", "ignore").decode():
+            yield f"has text that UTF-8 does not have in {name}"
+    measured = (run.cpu_s, run.wall_s, run.peak_memory_bytes)
+    if not all(
+        0 <= each < bound for each, bound in zip(measured, (END_S, END_S, 2 * LIMITS.memory_bytes), strict=True)
+    ):
+        yield f"was measured as {measured}"
+
+
+def _plain(value: str | None) -> str | None:
+    """The value in one spelling; None, if it is no JSON text."""
+    try:
+        return json.dumps(json.loads(value or "", parse_constant=_no_number), sort_keys=True)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(name)
+
+
+def _told(run: Run | str) -> str:
+    if isinstance(run, str):
+        return run
+    return f"{run.status} (value {str(run.value)[:200]}, error {str(run.error)[:200]})"
+
+
+def _differences(run: Run | str, expected: str) -> list[str]:
+    if isinstance(run, str) or run.status != "ok" or run.value is None:
+        return [f"the probe after it came to {_told(run)}"]
+    found, wanted = json.loads(run.value), json.loads(expected)
+    keys = sorted(key for key in wanted if found.get(key) != wanted[key])
+    return [f"changed the {key} of a later run: {str(found.get(key))[:200]}, not {wanted[key]}"[:500] for key in keys]
