@@ -5,6 +5,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.guest.landlock import DEVICES
+from sandbox.guest.walls import SCRATCH_BYTES
 from sandbox.records import Guest
 
 GUEST = Path(__file__).with_name("guest")
@@ -33,6 +35,11 @@ class Level:
     spawned: bool = False
     """Each job gets a process that was started ahead, in place of a fork of a preloaded one."""
     system: str = "linux"
+
+    @property
+    def own_root(self) -> bool:
+        """Whether jobs see a root of their own."""
+        return self.namespaces or self.wrapper == "bwrap"
 
     @property
     def prefix(self) -> list[str]:
@@ -92,7 +99,9 @@ def bubblewrapped(guest: Guest, scratch: str, python: list[str]) -> list[str]:
         else:
             out += ["--ro-bind", path, path]
     out += ["--ro-bind-try", guest.python, guest.python, "--ro-bind-try", str(GUEST), str(GUEST)]
-    out += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", scratch, "--chdir", "/"]
+    for path in DEVICES:
+        out += ["--dev-bind", path, path]
+    out += ["--proc", "/proc", "--size", str(SCRATCH_BYTES), "--tmpfs", scratch, "--chdir", "/"]
     return [*out, "--", *python]
 
 

@@ -229,7 +229,7 @@ class Sandbox:
             self._recover(worker)
             raise
         except BaseException:
-            self._discard(worker)
+            self._discard(worker, at_once=True)
             self.permits.release()
             raise
         self._cpu_s += frames[-1][1]["cpu_s"]
@@ -267,13 +267,13 @@ class Sandbox:
             self._idle.append(worker)
         self.permits.release()
 
-    def _discard(self, worker: Worker) -> None:
+    def _discard(self, worker: Worker, *, at_once: bool = False) -> None:
         if worker in self._live:
             self._live.discard(worker)
             self._free_slots.append(worker.slot)
             if worker in self._idle:
                 self._idle.remove(worker)
-            worker.kill()
+            worker.kill(at_once=at_once)
             self._spawn(worker.ended())
 
     def _recover(self, worker: Worker) -> None:
@@ -285,7 +285,7 @@ class Sandbox:
                     raise SandboxError("its job was sent in part")
                 await worker.cancel(self._silence_s)
             except BaseException:
-                self._discard(worker)
+                self._discard(worker, at_once=True)
                 self.permits.release()
                 raise
             self._give_back(worker)

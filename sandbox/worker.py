@@ -18,6 +18,8 @@ from sandbox.records import Guest
 
 START_S = 120.0
 END_S = 10.0
+LEAVE_S = 2.0
+"""How long a zygote may take to leave by itself."""
 CHUNK_BYTES = 1 << 18
 USERS = 60_000
 """Jobs of worker i run as this user plus i where we are root: outside what distributions give to people."""
@@ -50,23 +52,21 @@ class Worker:
         self._buffer = bytearray()
         self._gone = asyncio.Event()
         self._reading = False
-        self._killed = False
 
     @classmethod
     async def start(cls, level: Level, guest: Guest, kind: Kind, slot: int) -> Self:
         """Raises: IsolationMissing when the level cannot be had, GuestUnusable, SandboxError."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        own_root = level.namespaces or level.wrapper == "bwrap"
         try:
-            folder = "" if own_root else tempfile.mkdtemp(prefix="sandbox-")
-            scratch = view.scratch(guest.view) if own_root else folder
+            folder = "" if level.own_root else tempfile.mkdtemp(prefix="sandbox-")
+            scratch = view.scratch(guest.view) if level.own_root else folder
         except OSError as exc:
             ours.close()
             theirs.close()
             raise SandboxError(f"no temporary folder for the sandbox: {exc}") from exc
         plan = {
-            "namespaces": level.namespaces, "landlock": level.landlock, "seccomp": level.seccomp, "scratch": scratch,
+            "namespaces": level.namespaces, "landlock": level.landlock, "seccomp": level.seccomp, "own_root": level.own_root, "scratch": scratch,
             "base": view.base(guest.view) if level.namespaces else "", "view": guest.view, "uid": USERS + slot,
         }  # fmt: skip
         try:
@@ -160,19 +160,22 @@ class Worker:
         head = self._buffer[1:HEAD_BYTES]
         return len(head) == HEAD_BYTES - 1 and len(self._buffer) >= HEAD_BYTES + int(head, 16)
 
-    def kill(self) -> None:
-        """Ends the zygote and its job at once; `ended` waits for that. Safe to call twice."""
-        if self._killed:
-            return
-        self._killed = True
-        self._process.kill()
+    def kill(self, *, at_once: bool = False) -> None:
+        """Has the zygote kill its job and leave; `ended` waits for that. at_once: without asking it, as it may hang."""
         try:
-            self._socket.shutdown(socket.SHUT_WR)  # what a zygote without its launcher goes by
+            self._socket.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # it has gone already
+        if at_once:
+            self._process.kill()
 
     async def ended(self) -> None:
         """Returns once nothing of a killed zygote is left, or END_S have passed."""
+        try:
+            await asyncio.to_thread(self._process.wait, LEAVE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
         try:
             async with asyncio.timeout(END_S):
                 while not self._gone.is_set():
@@ -180,7 +183,6 @@ class Worker:
         except (TimeoutError, OSError):
             pass  # the kernel will end it when it can
         self._socket.close()
-        await asyncio.to_thread(self._process.wait)
         if self._folder:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 

@@ -85,6 +85,7 @@ class Encoder:
         if value is None or value is True or value is False:
             return value
         if isinstance(value, str):
+            self.left -= str.__len__(value)
             return str.__str__(value)
         if isinstance(value, int):
             return int.__int__(value)

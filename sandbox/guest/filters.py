@@ -27,9 +27,11 @@ TCGETS, FIONBIO, FIONREAD, TIOCGWINSZ, FIONCLEX, FIOCLEX = 0x5401, 0x5421, 0x541
 PR_SET_NAME, PR_GET_NAME = 15, 16
 WRITING = 0o1 | 0o2 | 0o100 | 0o1000
 """O_WRONLY, O_RDWR, O_CREAT, O_TRUNC"""
+F_SETOWN, F_SETSIG, F_SETOWN_EX = 8, 10, 15
+"""fcntl(2): whom a descriptor signals"""
 CHANGING = ("creat", "truncate", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "link", "linkat", "unlink",
-            "unlinkat", "symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "utime", "utimes", "utimensat",
-            "futimesat")  # fmt: skip
+            "unlinkat", "symlink", "symlinkat")  # fmt: skip
+METADATA = ("chmod", "fchmod", "fchmodat", "utime", "utimes", "utimensat", "futimesat")
 
 Instruction = tuple[int, int, int, int]
 
@@ -49,10 +51,11 @@ def zygote_filter(machine: str) -> bytes:
     return program(machine, rules, REFUSE)
 
 
-def job_filter(machine: str, pid: int, *, writing: bool) -> bytes:
+def job_filter(machine: str, pid: int, changes: str) -> bytes:
     """What a job, as process `pid`, may not do on top: start processes, signal others, change its walls.
 
-    writing: whether it may change files; not where nothing else says which.
+    changes: "all" where its root shows nothing else that can be changed, "contents" where modes and times of any
+    file would be open to it, "nothing" where nothing else says which files it may write.
     """
     rules = {number: [answer(KILL)] for number in numbers(syscalls.OWN, machine)}
     named = syscalls.numbers(syscalls.CONDITIONAL + syscalls.OWN, machine)
@@ -60,7 +63,11 @@ def job_filter(machine: str, pid: int, *, writing: bool) -> bytes:
     rules[named["tgkill"]] = one_of(0, (pid,))
     rules[named["clone"]] = bits(0, CLONE_THREAD)
     rules[named["prctl"]] = one_of(0, (PR_SET_NAME, PR_GET_NAME))
-    if not writing:
+    rules[syscalls.numbers(syscalls.SHARED, machine)["fcntl"]] = not_one_of(1, (F_SETOWN, F_SETSIG, F_SETOWN_EX))
+    if changes != "all":
+        shared = syscalls.numbers(syscalls.SHARED, machine)
+        rules.update({shared[name]: [answer(REFUSE)] for name in METADATA if name in shared})
+    if changes == "nothing":
         rules.update(read_only(machine))
     return program(machine, rules, ALLOW)
 
@@ -90,6 +97,11 @@ def one_of(argument: int, values: tuple[int, ...]) -> list[Instruction]:
     """Allows if the low half of `argument` is one of `values` (the kernel takes an int there)."""
     tests = [(EQUAL, len(values) - i, 0, value) for i, value in enumerate(values)]
     return [load(argument), *tests, answer(REFUSE), answer(ALLOW)]
+
+
+def not_one_of(argument: int, values: tuple[int, ...]) -> list[Instruction]:
+    tests = [(EQUAL, len(values) - i, 0, value) for i, value in enumerate(values)]
+    return [load(argument), *tests, answer(ALLOW), answer(REFUSE)]
 
 
 def bits(argument: int, mask: int) -> list[Instruction]:

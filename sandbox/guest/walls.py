@@ -32,6 +32,7 @@ NAMESPACES = (kernel.NEWUSER | kernel.NEWNS | kernel.NEWPID | kernel.NEWNET | ke
 class Plan:
     """What to build, as the pool asks for it.
 
+    own_root: the jobs' root shows the view only, read-only, whoever built it.
     view: absolute paths shown read-only. scratch: the folder that jobs may write in, inside the walls. base: where
     the new root is put together (only with namespaces). uid: the host's user that jobs run as, if we are root.
     """
@@ -39,6 +40,7 @@ class Plan:
     namespaces: bool
     landlock: bool
     seccomp: bool
+    own_root: bool
     view: list[str]
     scratch: str
     base: str
@@ -191,6 +193,13 @@ class Walls:
             kernel.control(kernel.PR_SET_NO_NEW_PRIVS, 1)
             kernel.add_filter(filters.zygote_filter(syscalls.machine()))
 
+    @property
+    def changes(self) -> str:
+        """What a job may change of files by system call alone: Landlock does not know of modes and times."""
+        if self.plan.own_root:
+            return "all"
+        return "contents" if self.plan.landlock else "nothing"
+
     def before_fork(self) -> None:
         """Gives the next child a pid namespace of its own."""
         if self.own_pids >= 0:
@@ -211,7 +220,7 @@ class Walls:
             kernel.control(kernel.PR_SET_PDEATHSIG, 9)
             kernel.drop_capabilities()
         if self.plan.seccomp:
-            kernel.add_filter(filters.job_filter(machine, os.getpid(), writing=self.plan.landlock))
+            kernel.add_filter(filters.job_filter(machine, os.getpid(), self.changes))
 
     def _limit(self, cpu_ceiling_s: int, memory_bytes: int) -> None:
         limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_NOFILE: DESCRIPTORS}
@@ -226,21 +235,13 @@ class Walls:
 
     def crowded(self) -> bool:
         """A job's folder holds more than it may (where no file system of its own bounds it)."""
-        if self.plan.namespaces:
-            return False
-        held = files = 0
-        for folder, folders, names in os.walk(self.plan.scratch):
-            files += len(folders) + len(names)
-            held += sum(size_of(os.path.join(folder, name)) for name in names)
-            if files > SCRATCH_FILES or held > SCRATCH_BYTES:
-                return True
-        return False
+        return not self.plan.namespaces and holds_more(self.plan.scratch, SCRATCH_FILES, SCRATCH_BYTES)
 
     def clean(self) -> None:
         """Leaves nothing of a job in its folder."""
-        if not os.listdir(self.plan.scratch):
-            return
         if self.plan.namespaces:
+            if not os.listdir(self.plan.scratch):
+                return
             kernel.unmount(self.plan.scratch)
             self._new_scratch()
             if self.plan.landlock:
@@ -266,16 +267,28 @@ def open_to_others(path: str) -> bool:
     return all(os.stat(parent).st_mode & 1 for parent in parents)
 
 
-def size_of(path: str) -> int:
-    try:
-        return os.lstat(path).st_blocks * 512
-    except OSError:
-        return 0
+def holds_more(folder: str, files: int, held_bytes: int) -> bool:
+    """Whether more than so many files, or bytes in them, lie below `folder`; what cannot be read counts as a file."""
+    waiting = [folder]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    files -= 1
+                    held_bytes -= entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    if files < 0 or held_bytes < 0:
+                        return True
+        except OSError:
+            continue  # it has just gone, or the job has shut it
+    return False
 
 
 def emptied(folder: str) -> None:
     """Removes what is in `folder`, however deep and whatever its modes: what lies below is first moved up."""
     moved = 0
+    os.chmod(folder, 0o700)
     while True:
         names = os.listdir(folder)
         if not names:
@@ -288,5 +301,8 @@ def emptied(folder: str) -> None:
             os.chmod(path, 0o700)
             for below in os.listdir(path):
                 moved += 1
-                os.rename(os.path.join(path, below), os.path.join(folder, f".moved-{moved}"))
+                inner = os.path.join(path, below)
+                if os.path.isdir(inner) and not os.path.islink(inner):
+                    os.chmod(inner, 0o700)  # a folder that may not be written cannot be moved
+                os.rename(inner, os.path.join(folder, f".moved-{moved}"))
             os.rmdir(path)

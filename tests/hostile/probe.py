@@ -26,7 +26,6 @@ PROBE = textwrap.dedent(
     def f(n):
         here = os.getcwd()
         listed = sorted(os.listdir("."))
-        room = os.statvfs(".")
         modules = sorted({each.split(".")[0] for each in sys.modules})
         mask = os.umask(0o077)
         os.umask(mask)
@@ -40,7 +39,6 @@ PROBE = textwrap.dedent(
             "sum": sum(each * each for each in range(n)),
             "environment": sorted(key + "=" + value.replace(here, "HERE") for key, value in os.environ.items()),
             "files": listed,
-            "room": [room.f_bfree * room.f_frsize, room.f_ffree],
             "written": written,
             "temporary": tempfile.gettempdir().replace(here, "HERE"),
             "limits": {each: list(resource.getrlimit(getattr(resource, each))) for each in limits},
@@ -79,7 +77,13 @@ WALL_OF_FILES = textwrap.dedent(
 
     def f(private, public, source):
         ways = ("/proc/self", "/sys/kernel", "/etc/passwd", private, public, source)
-        return [each for each in ways if os.path.exists(each)]
+        return [each for each in ways if read(each)]
+
+    def read(way):
+        try:
+            return os.listdir(way) if os.path.isdir(way) else open(way, "rb").read(1)
+        except OSError:
+            return None
     """
 )
 WALL_OF_WRITES = textwrap.dedent(
