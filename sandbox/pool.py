@@ -58,15 +58,17 @@ class Sandbox:
     """Counts up whenever the same job could give another answer."""
 
     def __init__(self, limits: Limits | None = None, *, workers: int = 0, kept: int = 0, python: str = "",
-                 isolation: str = "auto", silence_s: float = 60.0,
+                 isolation: str | Level = "auto", silence_s: float = 60.0,
                  changed: Callable[[], None] = lambda: None) -> None:  # fmt: skip
-        if isolation != "auto" and isolation not in BY_NAME:
+        if isinstance(isolation, str) and isolation not in ("auto", *BY_NAME):
             raise ValueError(f"isolation is auto or one of {', '.join(BY_NAME)}, not {isolation!r}")
         self.limits = limits or Limits()
         self.workers = workers or os.cpu_count() or 1
         self.python = python or sys.executable
         self.permits = Permits(self.workers + kept, kept=kept, changed=changed)
-        self._wanted = isolation
+        self._wanted = isolation if isinstance(isolation, str) else isolation.name
+        self._ladder = (isolation,) if isinstance(isolation, Level) else (
+            AUTOMATIC if isolation == "auto" else (BY_NAME[isolation],))  # fmt: skip
         self._silence_s = silence_s
         self._level: Level | None = None
         self._guest: Guest | None = None
@@ -120,7 +122,7 @@ class Sandbox:
     async def _choose(self) -> None:
         """Takes the first level that passes its self-test. Raises: IsolationMissing with what each one lacks."""
         refused = []
-        for level in AUTOMATIC if self._wanted == "auto" else (BY_NAME[self._wanted],):
+        for level in self._ladder:
             why = await self._refusal(level)
             if not why:
                 self._level = level
