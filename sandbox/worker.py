@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from sandbox import view
 from sandbox.errors import IsolationMissing, SandboxError
 from sandbox.guest.control import HEAD_BYTES
 from sandbox.jobs import LARGE_BYTES, Frame
-from sandbox.levels import Level
+from sandbox.levels import GUEST, Level
 from sandbox.records import Guest
 
 START_S = 120.0
@@ -36,9 +37,7 @@ class Kind:
 class Worker:
     """Started by `Worker.start`; `attend` gives it a job; `kill` ends it and all that it runs, at once."""
 
-    def __init__(
-        self, process: "subprocess.Popen[bytes]", ours: socket.socket, kind: Kind, slot: int, folder: str
-    ) -> None:
+    def __init__(self, kind: Kind, slot: int, folder: str) -> None:
         self.kind = kind
         self.slot = slot
         self.jobs = 0
@@ -46,64 +45,69 @@ class Worker:
         self.missing: dict[str, str] = {}
         self.whole = True
         """The socket is between frames, so that the next job can be sent."""
-        self._process = process
-        self._socket = ours
         self._folder = folder
         self._buffer = bytearray()
         self._gone = asyncio.Event()
         self._reading = False
+        self._process: subprocess.Popen[bytes]
+        self._socket: socket.socket
 
     @classmethod
     async def start(cls, level: Level, guest: Guest, kind: Kind, slot: int) -> Self:
-        """Raises: IsolationMissing when the level cannot be had, GuestUnusable, SandboxError."""
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
+        """Raises: IsolationMissing when the level cannot be had, SandboxError."""
+        folder = "" if level.own_root else own_folder()
+        scratch = folder or view.scratch((*guest.view, str(GUEST)))
+        worker = cls(kind, slot, folder)
+        worker._launch(level, guest, scratch)
         try:
-            folder = "" if level.own_root else tempfile.mkdtemp(prefix="sandbox-")
-            scratch = view.scratch(guest.view) if level.own_root else folder
-        except OSError as exc:
-            ours.close()
-            theirs.close()
-            raise SandboxError(f"no temporary folder for the sandbox: {exc}") from exc
-        plan = {
-            "namespaces": level.namespaces, "landlock": level.landlock, "seccomp": level.seccomp, "own_root": level.own_root, "scratch": scratch,
-            "base": view.base(guest.view) if level.namespaces else "", "view": guest.view, "uid": USERS + slot,
-        }  # fmt: skip
-        try:
-            process = subprocess.Popen(  # noqa: ASYNC220  # starts in a millisecond, and outlives this call
-                level.command(guest, theirs.fileno(), scratch), cwd="/", close_fds=True,
-                                       env=environment(kind, scratch), pass_fds=(theirs.fileno(),),
-                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                       start_new_session=True)  # fmt: skip
-        except OSError as exc:
-            ours.close()
-            shutil.rmtree(folder, ignore_errors=True)
-            raise SandboxError(f"no process could be started for a zygote: {exc}") from exc
-        finally:
-            theirs.close()
-        worker = cls(process, ours, kind, slot, folder)
-        config = {
-            **plan,
-            "prefix": level.prefix,
-            "python": guest.python,
-            "path": guest.path,
-            "preload": kind.preload,
-            "environment": environment(kind, scratch),
-        }
-        try:
-            await worker._prepare(config)
+            await worker._prepare({
+                "namespaces": level.namespaces, "landlock": level.landlock, "seccomp": level.seccomp,
+                "own_root": level.own_root, "prefix": level.prefix, "python": guest.python, "path": guest.path,
+                "view": guest.view, "base": view.base(guest.view) if level.namespaces else "", "scratch": scratch,
+                "uid": USERS + slot, "preload": kind.preload, "environment": environment(kind, scratch),
+            })  # fmt: skip
         except BaseException:
-            worker.kill()
+            worker.kill(at_once=True)
             await worker.ended()
             raise
         return worker
 
+    def _launch(self, level: Level, guest: Guest, scratch: str) -> None:
+        """Executes the launcher with an environment that holds nothing of ours, and one descriptor."""
+        self._socket, theirs = socket.socketpair()
+        self._socket.setblocking(False)
+        command = level.command(guest, theirs.fileno(), scratch)
+        try:
+            self._process = subprocess.Popen(command, cwd="/", env=environment(self.kind, scratch), close_fds=True,
+                                             pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL,
+                                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                             start_new_session=True)  # fmt: skip
+        except OSError as exc:
+            self._socket.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise SandboxError(f"no process could be started for a zygote: {exc}") from exc
+        finally:
+            theirs.close()
+
     async def _prepare(self, config: dict[str, Any]) -> None:
-        await self._send(b"P", json.dumps(config).encode())
-        kind, body = await self._receive(START_S)
+        try:
+            await self._send(b"P", json.dumps(config).encode())
+            kind, body = await self._receive(START_S)
+        except SandboxError as exc:
+            raise SandboxError(f"{exc} {self._complaint()}".strip()) from exc
+        finally:
+            assert self._process.stderr is not None
+            self._process.stderr.close()
         if kind != b"R":
             raise IsolationMissing(body["reason"])
         self.missing = body["missing"]
+
+    def _complaint(self) -> str:
+        """What a launcher that could not start has said of it."""
+        assert self._process.stderr is not None
+        os.set_blocking(self._process.stderr.fileno(), False)
+        said = self._process.stderr.read(1 << 16) or b""
+        return said.decode("utf-8", "replace").strip()[-300:]
 
     async def attend(self, message: bytes, silence_s: float) -> list[Frame]:
         """Sends a job and collects its frames, the last one included. Raises: SandboxError when the zygote is lost."""
@@ -196,6 +200,13 @@ class Worker:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+
+def own_folder() -> str:
+    try:
+        return tempfile.mkdtemp(prefix="sandbox-")
+    except OSError as exc:
+        raise SandboxError(f"no temporary folder for the sandbox: {exc}") from exc
 
 
 def parsed(body: bytes) -> dict[str, Any]:
