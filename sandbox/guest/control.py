@@ -25,9 +25,19 @@ class Control:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self.buffer = b""
+        self.waiting = bytearray()
 
-    def send(self, kind: bytes, body: bytes = b"") -> None:
-        view = memoryview(kind + b"%08x" % len(body) + body)
+    def put(self, kind: bytes, body: bytes = b"") -> None:
+        """Sends a frame together with the next ones, which saves the pool from waking for each."""
+        self.waiting += kind + b"%08x" % len(body) + body
+        if len(self.waiting) > CHUNK_BYTES:
+            self.send()
+
+    def send(self, kind: bytes = b"", body: bytes = b"") -> None:
+        """Sends a frame, if one is given, and all that waits."""
+        if kind:
+            self.waiting += kind + b"%08x" % len(body) + body
+        view, self.waiting = memoryview(bytes(self.waiting)), bytearray()
         try:
             while view:
                 view = view[os.write(self.fd, view) :]

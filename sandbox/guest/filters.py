@@ -24,7 +24,9 @@ X32 = 0x40000000
 CLONE_THREAD = 0x00010000
 AF_UNIX = 1
 TCGETS, FIONBIO, FIONREAD, TIOCGWINSZ, FIONCLEX, FIOCLEX = 0x5401, 0x5421, 0x541B, 0x5413, 0x5450, 0x5451
-PR_SET_NAME, PR_GET_NAME = 15, 16
+PR_SET_PDEATHSIG, PR_SET_NAME, PR_GET_NAME = 1, 15, 16
+ANY_PROCESS = 0x5A5A5A5A
+"""Stands for the job's own process id, as no process can have."""
 WRITING = 0o1 | 0o2 | 0o100 | 0o1000
 """O_WRONLY, O_RDWR, O_CREAT, O_TRUNC"""
 F_SETOWN, F_SETSIG, F_SETOWN_EX = 8, 10, 15
@@ -36,40 +38,51 @@ METADATA = ("chmod", "fchmod", "fchmodat", "utime", "utimes", "utimensat", "futi
 Instruction = tuple[int, int, int, int]
 
 
-def zygote_filter(machine: str) -> bytes:
-    """The allowlist; on from the end of preloading, inherited by every job."""
+def zygote_filter(machine: str, *, alone: bool) -> bytes:
+    """The allowlist; on from the end of preloading, inherited by every job. alone: see `job_filter`."""
     rules = {number: [answer(ALLOW)] for number in numbers(syscalls.SHARED, machine) + numbers(syscalls.OWN, machine)}
     rules.update({number: [answer(KILL)] for number in numbers(syscalls.HOSTILE, machine)})
     named = syscalls.numbers(syscalls.CONDITIONAL, machine)
     rules[named["ioctl"]] = one_of(1, (TCGETS, FIONBIO, FIONREAD, TIOCGWINSZ, FIONCLEX, FIOCLEX))
+    rules[named["fcntl"]] = not_one_of(1, (F_SETOWN, F_SETSIG, F_SETOWN_EX))
     rules[named["socketpair"]] = one_of(0, (AF_UNIX,))
     rules[named["sendto"]] = zero(4)  # with no address: on a pair only
     rules[named["prlimit64"]] = one_of(0, (0,))  # of itself
+    rules[named["prctl"]] = one_of(0, (PR_SET_NAME, PR_GET_NAME, *(() if alone else (PR_SET_PDEATHSIG,))))
     rules[named["clone3"]] = [answer(ABSENT)]
-    for name in ("tgkill", "clone", "prctl"):
+    for name in ("tgkill", "clone"):
         rules[named[name]] = [answer(ALLOW)]  # the job's filter looks at these
     return program(machine, rules, REFUSE)
 
 
-def job_filter(machine: str, pid: int, changes: str) -> bytes:
-    """What a job, as process `pid`, may not do on top: start processes, signal others, change its walls.
+def job_filter(machine: str, *, alone: bool, changes: str) -> bytes:
+    """What a job may not do on top: start processes, signal others, take its walls down. `for_process` completes it.
 
-    changes: "all" where its root shows nothing else that can be changed, "contents" where modes and times of any
-    file would be open to it, "nothing" where nothing else says which files it may write.
+    alone: it is the only process of its pid namespace, so that there is nobody to signal. changes: "all" where its
+    root shows nothing else that can be changed, "contents" where modes and times of any file would be open to it,
+    "nothing" where nothing else says which files it may write. Short, since the kernel works through it at every fork.
     """
-    rules = {number: [answer(KILL)] for number in numbers(syscalls.OWN, machine)}
     named = syscalls.numbers(syscalls.CONDITIONAL + syscalls.OWN, machine)
+    rules = {named[name]: [answer(KILL)] for name in ("unshare", "setns", "mount", "umount2", "seccomp")}
     rules[named["kill"]] = [answer(REFUSE)]
-    rules[named["tgkill"]] = one_of(0, (pid,))
     rules[named["clone"]] = bits(0, CLONE_THREAD)
-    rules[named["prctl"]] = one_of(0, (PR_SET_NAME, PR_GET_NAME))
-    rules[syscalls.numbers(syscalls.SHARED, machine)["fcntl"]] = not_one_of(1, (F_SETOWN, F_SETSIG, F_SETOWN_EX))
+    if not alone:
+        rules[named["tgkill"]] = one_of(0, (ANY_PROCESS,))
+        rules[named["prctl"]] = one_of(0, (PR_SET_NAME, PR_GET_NAME))
     if changes != "all":
         shared = syscalls.numbers(syscalls.SHARED, machine)
         rules.update({shared[name]: [answer(REFUSE)] for name in METADATA if name in shared})
     if changes == "nothing":
         rules.update(read_only(machine))
-    return program(machine, rules, ALLOW)
+    out = [(LOAD, 0, 0, 0)]
+    for number, rule in rules.items():
+        out += [(EQUAL, 0, len(rule), number), *rule]
+    return packed([*out, answer(ALLOW)])
+
+
+def for_process(program: bytes, pid: int) -> bytes:
+    """A job's filter for the process that it is put on."""
+    return program.replace(struct.pack("<I", ANY_PROCESS), struct.pack("<I", pid))
 
 
 def read_only(machine: str) -> dict[int, list[Instruction]]:
@@ -134,7 +147,11 @@ def program(machine: str, rules: dict[int, list[Instruction]], default: int) -> 
     head = [(LOAD, 0, 0, 4), (EQUAL, 1, 0, syscalls.AUDIT_ARCH[machine]), answer(KILL), (LOAD, 0, 0, 0)]
     if machine == "x86_64":
         head += [(AT_LEAST, 0, 1, X32), answer(REFUSE)]
-    return b"".join(struct.pack("<HBBI", *one) for one in head + search(segments))
+    return packed(head + search(segments))
+
+
+def packed(instructions: list[Instruction]) -> bytes:
+    return b"".join(struct.pack("<HBBI", *one) for one in instructions)
 
 
 def search(segments: list[tuple[int, list[Instruction]]]) -> list[Instruction]:

@@ -26,7 +26,7 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS =
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
-NUMBERS = syscalls.numbers(syscalls.OWN, syscalls.machine()) if syscalls.machine() else {}
+NUMBERS = syscalls.numbers(syscalls.OWN + syscalls.ONCE, syscalls.machine()) if syscalls.machine() else {}
 
 
 def checked(result: int, what: str) -> int:

@@ -22,7 +22,13 @@ RESULT_FD = 3
 COMMON = ("bisect", "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools",
           "heapq", "itertools", "math", "operator", "re", "statistics", "string", "textwrap", "typing")  # fmt: skip
 """What programs import most, of the standard library."""
-PARTS = {"numpy": ("numpy", "numpy.random", "numpy.linalg", "numpy.fft", "numpy.polynomial")}
+NUMPY = ("numpy", "numpy.random", "numpy.linalg", "numpy.fft", "numpy.polynomial")
+PARTS = {
+    "numpy": NUMPY,
+    "pandas": (*NUMPY, "pandas"),
+    "scipy": (*NUMPY, "scipy", "scipy.special", "scipy.linalg", "scipy.optimize", "scipy.stats"),
+}
+"""What a job that names a package most likely imports of it, and what seeding would import late."""
 
 
 def main(fd: int) -> None:
@@ -57,8 +63,8 @@ def zygote(control: Control, config: dict[str, Any], around: walls.Walls) -> Non
         quiet()
         missing = preload(config)
         around.close()
-    except OSError as exc:
-        control.tell(b"N", reason=str(exc))
+    except Exception as exc:
+        control.tell(b"N", reason=str(exc) if isinstance(exc, OSError) else f"{type(exc).__name__}: {exc}")
         os._exit(1)
     gc.collect()
     gc.freeze()

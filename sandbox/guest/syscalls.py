@@ -22,7 +22,7 @@ mremap 25 216 | msync 26 227 | mincore 27 232 | madvise 28 233 | dup 32 23 | dup
 pause 34 - | nanosleep 35 101 | clock_nanosleep 230 115 | getitimer 36 102 | alarm 37 - | setitimer 38 103
 getpid 39 172 | sendfile 40 71 | copy_file_range 326 285 | recvfrom 45 207 | shutdown 48 210
 getsockname 51 204 | getpeername 52 205 | getsockopt 55 209 | exit 60 93 | wait4 61 260 | waitid 247 95
-uname 63 160 | fcntl 72 25 | flock 73 32 | fsync 74 82 | fdatasync 75 83 | truncate 76 45 | ftruncate 77 46
+uname 63 160 | flock 73 32 | fsync 74 82 | fdatasync 75 83 | truncate 76 45 | ftruncate 77 46
 getdents 78 - | getdents64 217 61 | getcwd 79 17 | chdir 80 49 | fchdir 81 50 | rename 82 - | renameat 264 38
 renameat2 316 276 | mkdir 83 - | mkdirat 258 34 | rmdir 84 - | creat 85 - | link 86 - | linkat 265 37
 unlink 87 - | unlinkat 263 35 | symlink 88 - | symlinkat 266 36 | readlink 89 - | readlinkat 267 78 | chmod 90 -
@@ -45,16 +45,20 @@ getxattr 191 8 | lgetxattr 192 9 | fgetxattr 193 10 | listxattr 194 11 | llistxa
 
 CONDITIONAL = """
 ioctl 16 29 | socketpair 53 199 | sendto 44 206 | prlimit64 302 261 | tgkill 234 131 | clone 56 220
-clone3 435 435 | prctl 157 167
+clone3 435 435 | fcntl 72 25 | prctl 157 167
 """
 """What depends on its arguments; `filters` says how."""
 
 OWN = """
 unshare 272 97 | setns 308 268 | mount 165 40 | umount2 166 39 | capset 126 91 | seccomp 317 277
 landlock_create_ruleset 444 444 | landlock_add_rule 445 445 | landlock_restrict_self 446 446 | kill 62 129
-pivot_root 155 41 | mount_setattr 442 442 | sethostname 170 161
 """
 """What the zygote does between jobs, and a job never."""
+
+ONCE = """
+pivot_root 155 41 | mount_setattr 442 442
+"""
+"""What is done before the filter is on."""
 
 HOSTILE = """
 ptrace 101 117 | process_vm_readv 310 270 | process_vm_writev 311 271 | bpf 321 280 | io_uring_setup 425 425

@@ -156,6 +156,7 @@ class Walls:
         self.processes: int | None = None
         self.own_pids = -1
         self.rules = -1
+        self.job_filter = b""
         self.kept: set[int] = set()
         """Children of the zygote that are no job's."""
 
@@ -189,9 +190,11 @@ class Walls:
             kernel.control(kernel.PR_SET_DUMPABLE, 0)
             if not self.plan.seccomp:
                 kernel.control(kernel.PR_SET_CHILD_SUBREAPER, 1)
-        if self.plan.seccomp:
             kernel.control(kernel.PR_SET_NO_NEW_PRIVS, 1)
-            kernel.add_filter(filters.zygote_filter(syscalls.machine()))
+        if self.plan.seccomp:
+            machine, alone = syscalls.machine(), self.plan.namespaces
+            self.job_filter = filters.job_filter(machine, alone=alone, changes=self.changes)
+            kernel.add_filter(filters.zygote_filter(machine, alone=alone))
 
     @property
     def changes(self) -> str:
@@ -211,16 +214,14 @@ class Walls:
         os.setsid()
         os.chdir(self.plan.scratch)
         self._limit(cpu_ceiling_s, memory_bytes)
-        machine = syscalls.machine()
-        if self.plan.landlock or self.plan.seccomp:
-            kernel.control(kernel.PR_SET_NO_NEW_PRIVS, 1)
         if self.plan.landlock:
             landlock.restrict(self.rules)
-        if machine:
-            kernel.control(kernel.PR_SET_PDEATHSIG, 9)
+        if syscalls.machine():
+            if not self.plan.namespaces:
+                kernel.control(kernel.PR_SET_PDEATHSIG, 9)
             kernel.drop_capabilities()
         if self.plan.seccomp:
-            kernel.add_filter(filters.job_filter(machine, os.getpid(), self.changes))
+            kernel.add_filter(filters.for_process(self.job_filter, os.getpid()))
 
     def _limit(self, cpu_ceiling_s: int, memory_bytes: int) -> None:
         limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_NOFILE: DESCRIPTORS}

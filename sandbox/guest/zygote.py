@@ -229,12 +229,12 @@ class Zygote:
         try:
             kind, body, _ = child.frame(job["cpu_s"], job["wall_s"])
             if kind != b"L":
-                self.control.send(b"F", body)
+                self.control.put(b"F", body)
                 return wanted
             phase = "call"
             while done < wanted and spent_s + usage.cpu_s(child.pid) < job["total_cpu_s"]:
                 _, body, near = child.frame(job["call_cpu_s"], job["wall_s"])
-                self.control.send(b"W" if near else b"C", body)
+                self.control.put(b"W" if near else b"C", body)
                 done += 1
         except Ended as end:
             rest = phase == "load"
@@ -244,9 +244,19 @@ class Zygote:
 
     def tidy(self) -> None:
         """Nothing of a job is left: no process (where one could leave its group), no file."""
-        if not self.walls.plan.seccomp:
-            while left := [pid for pid in usage.children(self.walls.processes) if pid not in self.walls.kept]:
-                for pid in left:
+        while not self.walls.plan.seccomp and self.orphaned():
+            for pid in usage.children(self.walls.processes):
+                if pid not in self.walls.kept:
                     os.kill(pid, signal.SIGKILL)
                     os.waitpid(pid, 0)
         self.walls.clean()
+
+    def orphaned(self) -> bool:
+        """Whether the zygote has children that a job has left to it."""
+        if self.walls.kept:
+            return bool(set(usage.children(self.walls.processes)) - self.walls.kept)
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False
+        return True
