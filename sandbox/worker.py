@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -171,24 +172,37 @@ class Worker:
         except OSError:
             pass  # it has gone already
         if at_once:
-            self._process.kill()
+            self._kill_group()
+
+    def _kill_group(self) -> None:
+        """The launcher and its zygote; with the zygote dies its job."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # both have gone
 
     async def ended(self) -> None:
         """Returns once nothing of a killed zygote is left, or END_S have passed."""
-        try:
-            await asyncio.to_thread(self._process.wait, LEAVE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            await asyncio.to_thread(self._process.wait)
-        try:
-            async with asyncio.timeout(END_S):
-                while not self._gone.is_set():
-                    await self._listen()
-        except (TimeoutError, OSError):
-            pass  # the kernel will end it when it can
+        if not await self._leaves(LEAVE_S):
+            self._kill_group()
+            await self._leaves(END_S)
         self._socket.close()
+        await asyncio.to_thread(self._process.wait)
         if self._folder:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def _leaves(self, within_s: float) -> bool:
+        """Whether launcher and zygote have gone within so many seconds."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not self._gone.is_set():
+                    await self._listen()
+            await asyncio.to_thread(self._process.wait, within_s)
+        except (TimeoutError, subprocess.TimeoutExpired):
+            return False
+        except OSError:
+            self._gone.set()
+        return True
 
     async def _listen(self) -> None:
         """Reads on, to no end but the end of the stream, unless a job's caller still does."""

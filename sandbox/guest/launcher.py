@@ -13,7 +13,7 @@ import os
 import sys
 from typing import Any
 
-from . import harness, kernel, syscalls, walls
+from . import harness, kernel, walls
 from .control import Control
 from .walls import DESCRIPTORS
 from .zygote import TOKEN_BYTES, Forked, Zygote
@@ -48,16 +48,14 @@ def main(fd: int) -> None:
         os._exit(1)
     os.close(fd)
     os.waitpid(pid, 0)
-    if not plan.namespaces:
-        walls.emptied(plan.scratch)
-        os.rmdir(plan.scratch)
+    walls.removed(plan)  # if the zygote had no time to
     os._exit(0)
 
 
 def zygote(control: Control, config: dict[str, Any], around: walls.Walls) -> None:
     """Becomes the zygote; never returns."""
     try:
-        if syscalls.machine():
+        if config["namespaces"]:
             kernel.control(kernel.PR_SET_PDEATHSIG, 9)
         around.settle()
         quiet()
@@ -73,6 +71,7 @@ def zygote(control: Control, config: dict[str, Any], around: walls.Walls) -> Non
         Zygote(control, around, lambda job, text, first: fork(around, job, text, first)).serve()
     except Exception as exc:
         control.tell(b"N", reason=f"{type(exc).__name__}: {exc}")
+    walls.removed(around.plan)
     os._exit(0)
 
 

@@ -50,8 +50,7 @@ def main(fd: int) -> None:
     except Exception as exc:
         control.tell(b"N", reason=f"{type(exc).__name__}: {exc}")
     waiting.close()
-    walls.emptied(around.plan.scratch)
-    os.rmdir(around.plan.scratch)
+    walls.removed(around.plan)
     os._exit(0)
 
 

@@ -186,7 +186,6 @@ class Walls:
             os.chown(self.plan.scratch, self.plan.uid, self.plan.uid)
             become(self.plan.uid)
         if syscalls.machine():
-            kernel.control(kernel.PR_SET_PDEATHSIG, 9)
             kernel.control(kernel.PR_SET_DUMPABLE, 0)
             if not self.plan.seccomp:
                 kernel.control(kernel.PR_SET_CHILD_SUBREAPER, 1)
@@ -284,6 +283,17 @@ def holds_more(folder: str, files: int, held_bytes: int) -> bool:
         except OSError:
             continue  # it has just gone, or the job has shut it
     return False
+
+
+def removed(plan: Plan) -> None:
+    """The folder that was made for the jobs of one zygote, outside any walls, goes with it."""
+    if plan.own_root:
+        return
+    try:
+        emptied(plan.scratch)
+        os.rmdir(plan.scratch)
+    except OSError:
+        pass  # it has gone, or the pool will remove it
 
 
 def emptied(folder: str) -> None:

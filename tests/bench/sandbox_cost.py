@@ -18,6 +18,7 @@ from pathlib import Path
 
 from sandbox import Limits, Sandbox
 from sandbox.levels import LADDER, Level
+from tests.support.processes import children
 
 CODE = """
 def f(text, n):
@@ -88,10 +89,6 @@ def spent_s(box: Sandbox) -> float:
     """CPU seconds so far of this process, of the box's zygotes, and of all their jobs."""
     zygotes = [zygote for worker in box._live for zygote in children(worker.pid)]
     return time.process_time() + box.statistics().cpu_s + sum(cpu_s(pid) for pid in zygotes)
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def cpu_s(pid: int) -> float:

@@ -13,6 +13,7 @@ import pytest
 
 from sandbox import GuestUnusable, IsolationMissing, Limits, Sandbox, SandboxError
 from sandbox.levels import BY_NAME, Level
+from tests.support.processes import alive, children
 
 LIMITS = Limits(cpu_s=1.0, wall_s=1.0, memory_bytes=256 << 20, value_bytes=2000)
 SLEEP = "import time\ndef f(): time.sleep(50)\n"
@@ -29,34 +30,20 @@ async def box(**options: object) -> AsyncIterator[Sandbox]:
 async def sleeping(opened: Sandbox) -> asyncio.Task[object]:
     """A run that is under way and sleeps."""
     task: asyncio.Task[object] = asyncio.create_task(opened.run(SLEEP, "f", {}, limits=LONG))
-    while not descendants(opened):
+    while not jobs(opened):
         await asyncio.sleep(0)
     return task
 
 
-def descendants(opened: Sandbox) -> list[int]:
+def jobs(opened: Sandbox) -> list[int]:
     """Process ids of the jobs that run: the children of the zygotes."""
     return [job for worker in opened._live for zygote in children(worker.pid) for job in children(zygote)]
-
-
-def children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 async def test_closing_the_sandbox_ends_what_runs_and_tells_its_callers() -> None:
     async with box() as opened:
         task = await sleeping(opened)
-        pids = [*descendants(opened), *(pid for worker in opened._live for pid in (worker.pid, *children(worker.pid)))]
+        pids = [*jobs(opened), *(pid for worker in opened._live for pid in (worker.pid, *children(worker.pid)))]
     with pytest.raises(SandboxError):
         await asyncio.wait_for(task, 5)
     assert len(pids) >= 3
@@ -70,7 +57,7 @@ async def test_a_killed_part_of_the_sandbox_is_replaced_and_its_job_run_again(vi
     counted = "import time\ndef f():\n    time.sleep(0.6)\n    return 1\n"
     async with box() as opened:
         runs = [asyncio.create_task(opened.run(counted, "f", {})) for _ in range(2)]
-        while len(descendants(opened)) < 2:
+        while len(jobs(opened)) < 2:
             await asyncio.sleep(0)
         worker = next(iter(opened._live))
         pids = [*children(worker.pid), *(job for zygote in children(worker.pid) for job in children(zygote))]
@@ -84,7 +71,7 @@ async def test_a_killed_job_has_crashed_and_its_zygote_goes_on() -> None:
     async with box() as opened:
         task = await sleeping(opened)
         zygotes = opened.statistics().zygotes
-        os.kill(descendants(opened)[0], signal.SIGKILL)
+        os.kill(jobs(opened)[0], signal.SIGKILL)
         assert getattr(await task, "status", "") == "crash"
         assert (await opened.run(ONE, "f", {})).value == "1"
         assert opened.statistics().zygotes == zygotes
