@@ -72,6 +72,7 @@ def view(base: str, path: Iterable[str], python: str) -> tuple[str, ...]:
     """The paths shown to jobs, none below another, outer ones first."""
     stores = [store for store in STORES if python.startswith(store + "/")]
     wanted = [*SYSTEM, *stores, f"{base}/lib", f"{base}/lib64", *path]
+    wanted += [os.path.realpath(one) for one in wanted]  # a link is shown as a link, so its end has to be there
     shown: list[str] = []
     for one in sorted({os.path.normpath(one) for one in wanted if Path(one).exists()}):
         if not any(below(one, outer) for outer in shown):

@@ -47,14 +47,17 @@ def queued_s(processes: int | None, pid: int) -> float:
     return total * TICK_S
 
 
-def address_space_bytes(processes: int | None) -> int | None:
-    """What this process has mapped, or None where that cannot be read."""
-    if processes is None:
-        return None
+def open_statm() -> int | None:
+    """This process's memory, to be read with `mapped_bytes` even when /proc is out of sight; None where there is none."""
     try:
-        return int(contents(processes, f"{os.getpid()}/statm").split()[0]) * os.sysconf("SC_PAGESIZE")
-    except (OSError, IndexError, ValueError):
+        return os.open("/proc/self/statm", os.O_RDONLY)
+    except OSError:
         return None
+
+
+def mapped_bytes(statm: int) -> int:
+    """The address space of the process that opened `statm`."""
+    return int(os.pread(statm, 256, 0).split()[0]) * os.sysconf("SC_PAGESIZE")
 
 
 def children(processes: int | None) -> list[int]:

@@ -151,6 +151,7 @@ class Walls:
         self.as_root = as_root
         self.patience_s = math.inf if plan.namespaces else CROWD_S
         """How often a job wants a look at what it has written."""
+        self.statm = usage.open_statm()
         self.mapped_bytes: int | None = None
         """What jobs have mapped before they begin, rounded up so that it is the same in every zygote."""
         self.processes: int | None = None
@@ -178,11 +179,9 @@ class Walls:
         """The last walls of the zygote itself; from here on it is single-threaded and starts jobs only."""
         if self.plan.landlock:
             self.rules = landlock.ruleset(self.plan.view, self.plan.scratch)
-        mapped = usage.address_space_bytes(self.processes)
-        if mapped is not None:
-            self.mapped_bytes = -(-mapped // ROUND_BYTES) * ROUND_BYTES
-        alone = self.plan.seccomp and not self.plan.landlock
-        if alone and self.as_root and all(open_to_others(path) for path in self.plan.view):
+        if self.statm is not None:
+            self.mapped_bytes = -(-usage.mapped_bytes(self.statm) // ROUND_BYTES) * ROUND_BYTES
+        if self.changes == "nothing" and self.as_root and all(open_to_others(path) for path in self.plan.view):
             os.chown(self.plan.scratch, self.plan.uid, self.plan.uid)
             become(self.plan.uid)
         if syscalls.machine():
@@ -198,7 +197,7 @@ class Walls:
     @property
     def changes(self) -> str:
         """What a job may change of files by system call alone: Landlock does not know of modes and times."""
-        if self.plan.own_root:
+        if self.plan.own_root or not self.plan.seccomp:
             return "all"
         return "contents" if self.plan.landlock else "nothing"
 

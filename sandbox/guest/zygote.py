@@ -27,6 +27,7 @@ POLL_S = 0.01
 BEAT_S = 2.0
 LEAVE_S = 1.0
 """How long a process may take to leave after it has closed its pipe."""
+STUCK, IDLE_S = 20, 0.001
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 RUBBISH = "something else was written in place of an answer"
 
@@ -55,31 +56,42 @@ class Ended(Exception):
 
 
 class Spell:
-    """The time that a process takes for one frame, and how much of it was spent blocked."""
+    """The time that a process takes for one frame, and how much of it was spent blocked.
+
+    Where no /proc tells how long it waited for a core, it counts as blocked while it uses no CPU at all, and as stuck
+    after STUCK times its limit, whatever it does.
+    """
 
     def __init__(self, child: Child) -> None:
         self.child = child
         self.queued_before_s = child.queued_s
-        self.start_s = usage.cpu_s(child.pid)
-        self.began = self.beat = time.monotonic()
+        self.start_s = self.seen_s = usage.cpu_s(child.pid)
+        self.began = self.beat = self.looked = time.monotonic()
+        self.idle_s = 0.0
 
     def spent_s(self) -> float:
         return usage.cpu_s(self.child.pid) - self.start_s
 
     def blocked_s(self, worth_s: float = 0.0) -> float:
         """Wall less CPU less time in the run queue; 0.0 unless `worth_s` have passed, since asking costs."""
-        elapsed_s = time.monotonic() - self.began
-        if elapsed_s < worth_s:
+        now = time.monotonic()
+        if now - self.began < worth_s:
             return 0.0
+        if self.child.walls.processes is None:
+            seen_s = usage.cpu_s(self.child.pid)
+            self.idle_s += now - self.looked if seen_s - self.seen_s < IDLE_S else 0.0
+            self.looked, self.seen_s = now, seen_s
+            return self.idle_s
         self.child.queued_s = usage.queued_s(self.child.walls.processes, self.child.pid)
-        return elapsed_s - self.spent_s() - (self.child.queued_s - self.queued_before_s)
+        return now - self.began - self.spent_s() - (self.child.queued_s - self.queued_before_s)
 
     def check(self, cpu_s: float, wall_s: float) -> float:
         """Returns how long nothing can run out. Raises: Ended when something has."""
         spent_s, blocked_s = self.spent_s(), self.blocked_s()
         if spent_s >= cpu_s:
             raise Ended("timeout", f"CPU time over {cpu_s:g} s", cpu_s)
-        if blocked_s >= wall_s:
+        stuck = self.child.walls.processes is None and time.monotonic() - self.began >= STUCK * wall_s
+        if blocked_s >= wall_s or stuck:
             raise Ended("timeout", f"blocked for over {wall_s:g} s", spent_s)
         if self.child.walls.crowded():
             raise Ended("denied", "more or larger files in the temporary folder than it has room for", spent_s)

@@ -237,3 +237,13 @@ def test_the_sandbox_needs_nothing_but_the_standard_library() -> None:
     code = "import sandbox, sys; print([m for m in sys.modules if m.split('.')[0] in ('aiohttp', 'anyio', 'stages', 'engine')])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+async def test_packages_behind_a_link_are_seen(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    (site,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    site.rename(tmp_path / "elsewhere")
+    site.symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "theirs.py").write_text("value = 5\n")
+    async with box(python=str(tmp_path / "venv" / "bin" / "python"), workers=1) as opened:
+        assert (await opened.run("import theirs\ndef f(): return theirs.value\n", "f", {})).value == "5"
