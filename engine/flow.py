@@ -18,7 +18,7 @@ import anyio.abc
 from engine.errors import BadInput, EngineError, MachineFailed, OutOfService, Stopped, TooManyBugs
 from engine.inbox import Inbox
 from engine.tickets import Ticket, Window
-from sandbox import SandboxError
+from sandbox import JobRefused, SandboxError
 from stages.errors import Misconfigured, Rejected, Unavailable
 from stages.identity import Kind
 from stages.records import Reject, Row, Tally
@@ -213,6 +213,8 @@ class Flow:
             return await node.stage(record)
         except Rejected as exc:
             return (Reject(id_, kind, exc.reason, exc.detail),)
+        except JobRefused as exc:
+            return (Reject(id_, kind, "sandbox", str(exc)),)
         except (Unavailable, Misconfigured, SandboxError, EngineError):
             raise
         except Exception as exc:  # the one place: a bug costs its record, and past a bound the run

@@ -7,7 +7,7 @@ Knows nothing of code I/O and needs nothing but the standard library::
         run.status, run.value
 """
 
-from sandbox.errors import GuestUnusable, IsolationMissing, SandboxError
+from sandbox.errors import GuestUnusable, IsolationMissing, JobRefused, SandboxError
 from sandbox.permits import Permits
 from sandbox.pool import Sandbox
 from sandbox.records import HASH_SEEDS, Clock, Draws, Guest, Limits, Run, Status, Trace
@@ -20,6 +20,7 @@ __all__ = [
     "Guest",
     "GuestUnusable",
     "IsolationMissing",
+    "JobRefused",
     "Limits",
     "Permits",
     "Run",

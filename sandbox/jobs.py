@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from sandbox.errors import SandboxError
+from sandbox.errors import JobRefused, SandboxError
 from sandbox.records import JOB_BYTES, Clock, Draws, Limits, Run, Status, Trace
 
 TRACING_S = 5.0
@@ -51,7 +51,7 @@ class Job:
         return tuple(sorted(set(NAMED.findall(self.code)) & modules))
 
     def message(self) -> bytes:
-        """The zygote's line and the process's text. Raises: SandboxError for one that is too large."""
+        """The zygote's line and the process's text. Raises: JobRefused for one that is too large."""
         limits, call_cpu_s = self.limits, self.call_cpu_s or self.limits.cpu_s
         call_cpu_s += TRACING_S if self.trace else 0.0
         ceiling_s = min(self.calls * call_cpu_s, self.total_cpu_s) + limits.cpu_s + call_cpu_s + CPU_SLACK_S
@@ -70,7 +70,7 @@ class Job:
         line["text_bytes"] = TEXT_COPIES * len(body) if len(body) > LARGE_BYTES else 0
         message = json.dumps(line).encode() + b"\n" + body
         if len(message) > JOB_BYTES:
-            raise SandboxError(f"a job of {len(message)} bytes is more than the {JOB_BYTES} that a guest takes")
+            raise JobRefused(f"a job of {len(message)} bytes is more than the {JOB_BYTES} that a guest takes")
         return message
 
 

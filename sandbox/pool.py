@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from sandbox import jobs, selftest, view
-from sandbox.errors import GuestUnusable, IsolationMissing, SandboxError
+from sandbox.errors import GuestUnusable, IsolationMissing, JobRefused, SandboxError
 from sandbox.jobs import Frame, Job
 from sandbox.levels import AUTOMATIC, BY_NAME, LADDER, Level
 from sandbox.permits import Permits
@@ -28,6 +28,7 @@ TRIES = 3
 """How often a job is tried when the sandbox, not the job, failed."""
 JOBS_OF_ZYGOTE = 5000
 """After so many, a zygote is replaced, whatever it has gathered."""
+CANARY = Job("def f(): return 1\n", "f", Limits(), ("{}",))
 LISTING = "import pkgutil\ndef f(): return sorted({i.name for i in pkgutil.iter_modules()})\n"
 
 
@@ -51,7 +52,8 @@ class Sandbox:
     python: the guest interpreter; "" means this one. isolation: "auto", the strongest level that passes its
     self-test here, or one of them by name. silence_s: a zygote from which nothing is heard for so long is killed
     and its job run elsewhere. `urgency` of a call: the lower goes first.
-    Raises: GuestUnusable and IsolationMissing on entering, SandboxError from calls that the machine cannot run.
+    Raises: GuestUnusable and IsolationMissing on entering; from calls JobRefused for a job that it cannot run, and
+    SandboxError when it can run none.
     """
 
     version = 2
@@ -205,16 +207,22 @@ class Sandbox:
         return await self._attended(job, urgency, jobs.draws)
 
     async def _attended(self, job: Job, urgency: int, read: Callable[[Job, list[Frame]], T]) -> T:
-        """Runs a job; one that the sandbox itself lost is run again, on another zygote."""
+        """Runs a job; one that the sandbox itself lost is run again, on another zygote.
+
+        Raises: JobRefused where a job without fault still passes, SandboxError where nothing does.
+        """
         message = job.message()
         kind = Kind(job.preload(self.guest.modules), job.hash_seed)
         for tries_left in reversed(range(TRIES)):
             try:
                 return read(job, await self._tried(message, kind, urgency))
             except SandboxError as exc:
-                if not tries_left or self._closed:
-                    raise
                 self._lost += 1
+                if self._closed:
+                    raise
+                if not tries_left:
+                    await self._tried(CANARY.message(), Kind(), urgency)
+                    raise JobRefused(f"what runs it is lost {TRIES} times, and other jobs are run: {exc}") from exc
                 log.warning("a sandboxed run is tried again: %s", exc)
         raise AssertionError("unreachable")
 

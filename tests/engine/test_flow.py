@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import BadInput, OutOfService, TooManyBugs
+from engine.errors import BadInput, MachineFailed, OutOfService, TooManyBugs
 from engine.flow import Flow, Node
 from engine.tickets import Ticket, Window
+from sandbox import JobRefused, SandboxError
 from stages.errors import Misconfigured, Rejected, Unavailable
 from stages.identity import Kind
 from stages.records import Origin, Reject, Row, Tally
@@ -209,7 +210,12 @@ async def test_more_bugs_than_allowed_stop_the_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "error"), [(Misconfigured("no key"), BadInput), (Unavailable("gone"), OutOfService)]
+    ("raised", "error"),
+    [
+        (Misconfigured("no key"), BadInput),
+        (Unavailable("gone"), OutOfService),
+        (SandboxError("no process"), MachineFailed),
+    ],  # fmt: skip
 )
 async def test_a_failure_that_is_no_rows_fault_stops_the_run_and_settles_nothing(
     raised: Exception, error: type
@@ -228,18 +234,21 @@ async def test_a_failure_that_is_no_rows_fault_stops_the_run_and_settles_nothing
     assert one.done.is_set()
 
 
-async def test_a_rejected_record_is_counted_by_its_reason() -> None:
+@pytest.mark.parametrize(
+    ("raised", "reason"), [(Rejected("no_code", "none there"), "no_code"), (JobRefused("too large"), "sandbox")]
+)
+async def test_a_rejected_record_is_counted_by_its_reason(raised: Exception, reason: str) -> None:
     sink = Kept()
 
     async def stage(token: Token) -> RowsOut:
-        raise Rejected("no_code", "none there")
+        raise raised
 
     async with single(stage, sink) as flow:
         one = ticket("1")
         await flow.enter(one, Token(0, "x"), "n0")
         await flow.quiet()
-    assert sink.rejects == [("x", "no_code")]
-    assert one.rejected == "no_code"
+    assert sink.rejects == [("x", reason)]
+    assert one.rejected == reason
 
 
 async def test_a_cancelled_ticket_frees_its_place_and_writes_nothing() -> None:

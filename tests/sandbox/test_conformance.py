@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from sandbox import HASH_SEEDS, Clock, IsolationMissing, Limits, Run, Sandbox, SandboxError, Trace
+from sandbox import HASH_SEEDS, Clock, IsolationMissing, JobRefused, Limits, Run, Sandbox, Trace
 from sandbox.levels import LADDER, Level
 
 LIMITS = Limits(cpu_s=0.5, wall_s=0.5, memory_bytes=256 << 20, value_bytes=2000)
@@ -150,7 +150,7 @@ async def test_arguments_that_do_not_fit_are_an_error(box: Sandbox) -> None:
 
 
 async def test_an_argument_beyond_all_bounds_is_the_sandboxs_error(box: Sandbox) -> None:
-    with pytest.raises(SandboxError, match="bytes is more than"):
+    with pytest.raises(JobRefused, match="bytes is more than"):
         await box.run("def f(n): return 1", "f", {"n": "x" * (65 << 20)})
     assert (await box.run("def f(n): return n", "f", {"n": 1})).value == "1"
 

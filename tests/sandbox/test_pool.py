@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import GuestUnusable, IsolationMissing, Limits, Sandbox, SandboxError
+from sandbox import GuestUnusable, IsolationMissing, JobRefused, Limits, Sandbox, SandboxError
 from sandbox.levels import BY_NAME, Level
 from tests.support.processes import alive, children
 
@@ -116,6 +116,28 @@ async def test_what_is_killed_with_the_engine_leaves_nothing() -> None:
     async with asyncio.timeout(1):
         while [pid for pid in pids if alive(pid)]:
             await asyncio.sleep(0.01)
+
+
+async def test_a_job_that_kills_whatever_runs_it_is_refused_and_others_go_on() -> None:
+    async with box(workers=1) as opened:
+        kept_killing = asyncio.create_task(kill_zygotes_that_sleep(opened))
+        try:
+            with pytest.raises(JobRefused, match="3 times"):
+                await opened.run(SLEEP, "f", {}, limits=LONG)
+        finally:
+            kept_killing.cancel()
+        assert (await opened.run(ONE, "f", {})).value == "1"
+
+
+async def kill_zygotes_that_sleep(opened: Sandbox) -> None:
+    """Kills every zygote that has had its job for a tenth of a second, as a fault of the job might."""
+    while True:
+        before = jobs(opened)
+        await asyncio.sleep(0.1)
+        for worker in tuple(opened._live):
+            for zygote in children(worker.pid):
+                if set(children(zygote)) & set(before):
+                    os.kill(zygote, signal.SIGKILL)
 
 
 async def test_an_idle_sandbox_and_its_folders_are_gone_when_closed() -> None:
