@@ -215,7 +215,7 @@ async def test_more_bugs_than_allowed_stop_the_run() -> None:
         (Misconfigured("no key"), BadInput),
         (Unavailable("gone"), OutOfService),
         (SandboxError("no process"), MachineFailed),
-    ],  # fmt: skip
+    ],
 )
 async def test_a_failure_that_is_no_rows_fault_stops_the_run_and_settles_nothing(
     raised: Exception, error: type
