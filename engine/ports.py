@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from engine import faults
 from engine.journal import Journal
 from engine.spending import Spending
 from sandbox import Clock, Draws, Guest, Limits, Run, Sandbox, Trace
@@ -46,6 +47,7 @@ class Effects:
             value = await self.journal.effect(key)
             if value is None:
                 value, counts = await make()
+                faults.strike_at("made")
                 await self.journal.record(key, value, counts)
                 self.made += 1
             else:

@@ -261,11 +261,16 @@ class Sandbox:
     async def _start(self, level: Level, kind: Kind) -> Worker:
         slot = self._free_slots.pop() if self._free_slots else next(self._slots)
         try:
-            worker = await Worker.start(level, self.guest, kind, slot)
+            worker = Worker(level, self.guest, kind, slot)
         except BaseException:
             self._free_slots.append(slot)
             raise
         self._live.add(worker)
+        try:
+            await worker.prepare()
+        except BaseException:
+            self._discard(worker, at_once=True)  # in a task of its own: this one may be cancelled again and again
+            raise
         for module, why in worker.missing.items():
             log.warning("the guest's %s cannot be imported inside the walls: %s", module, why)
         return worker

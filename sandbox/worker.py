@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from sandbox import view
 from sandbox.errors import IsolationMissing, SandboxError
@@ -36,9 +36,10 @@ class Kind:
 
 
 class Worker:
-    """Started by `Worker.start`; `attend` gives it a job; `kill` ends it and all that it runs, at once."""
+    """Made and then prepared; `attend` gives it a job; `kill` ends it and all that it runs, which `ended` waits for."""
 
-    def __init__(self, kind: Kind, slot: int, folder: str) -> None:
+    def __init__(self, level: Level, guest: Guest, kind: Kind, slot: int) -> None:
+        """Starts the launcher; `prepare` waits for its zygote. Raises: SandboxError."""
         self.kind = kind
         self.slot = slot
         self.jobs = 0
@@ -46,32 +47,20 @@ class Worker:
         self.missing: dict[str, str] = {}
         self.whole = True
         """The socket is between frames, so that the next job can be sent."""
-        self._folder = folder
+        self._folder = "" if level.own_root else own_folder()
         self._buffer = bytearray()
         self._gone = asyncio.Event()
         self._reading = False
         self._process: subprocess.Popen[bytes]
         self._socket: socket.socket
-
-    @classmethod
-    async def start(cls, level: Level, guest: Guest, kind: Kind, slot: int) -> Self:
-        """Raises: IsolationMissing when the level cannot be had, SandboxError."""
-        folder = "" if level.own_root else own_folder()
-        scratch = folder or view.scratch((*guest.view, str(GUEST)))
-        worker = cls(kind, slot, folder)
-        worker._launch(level, guest, scratch)
-        try:
-            await worker._prepare({
-                "namespaces": level.namespaces, "landlock": level.landlock, "seccomp": level.seccomp,
-                "own_root": level.own_root, "prefix": level.prefix, "python": guest.python, "path": guest.path,
-                "view": guest.view, "base": view.base(guest.view) if level.namespaces else "", "scratch": scratch,
-                "uid": USERS + slot, "preload": kind.preload, "environment": environment(kind, scratch),
-            })  # fmt: skip
-        except BaseException:
-            worker.kill(at_once=True)
-            await worker.ended()
-            raise
-        return worker
+        scratch = self._folder or view.scratch((*guest.view, str(GUEST)))
+        self._launch(level, guest, scratch)
+        self._plan: dict[str, Any] = {
+            "namespaces": level.namespaces, "landlock": level.landlock, "seccomp": level.seccomp,
+            "own_root": level.own_root, "prefix": level.prefix, "python": guest.python, "path": guest.path,
+            "view": guest.view, "base": view.base(guest.view) if level.namespaces else "", "scratch": scratch,
+            "uid": USERS + slot, "preload": kind.preload, "environment": environment(kind, scratch),
+        }  # fmt: skip
 
     def _launch(self, level: Level, guest: Guest, scratch: str) -> None:
         """Executes the launcher with an environment that holds nothing of ours, and one descriptor."""
@@ -90,9 +79,10 @@ class Worker:
         finally:
             theirs.close()
 
-    async def _prepare(self, config: dict[str, Any]) -> None:
+    async def prepare(self) -> None:
+        """Returns once the zygote is ready. Raises: IsolationMissing when the level cannot be had, SandboxError."""
         try:
-            await self._send(b"P", json.dumps(config).encode())
+            await self._send(b"P", json.dumps(self._plan).encode())
             kind, body = await self._receive(START_S)
         except SandboxError as exc:
             raise SandboxError(f"{exc} {self._complaint()}".strip()) from exc

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine import Config
-from tests.support.runs import finished, rows, samples, settings, write_rows
+from tests.support.runs import finished, rows, samples, settings, unmeasured, write_rows
 from tests.support.standin import PARSED, RAW, needs_shared, standin
 
 pytestmark = needs_shared
@@ -48,15 +48,6 @@ async def test_real_files_run_through_and_nothing_is_lost(tmp_path: Path, total:
     assert len(samples(out)) == len(questions) == len({row["id"] for row in questions})
     for kind in report["kinds"].values():
         assert kind["read"] == kind["finished"] + kind["rejected"]
-
-
-def unmeasured(folder: Path) -> dict[str, dict[str, Any]]:
-    """The samples of a folder without what is a measurement: the CPU time of verifying a turn."""
-    found = samples(folder)
-    for row in found.values():
-        for turn in row["meta"]["turns"]:
-            del turn["cpu_s"]
-    return found
 
 
 async def test_a_second_run_gives_the_same_rows(tmp_path: Path) -> None:

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from sandbox import GuestUnusable, IsolationMissing, JobRefused, Limits, Sandbox, SandboxError
@@ -269,3 +272,18 @@ async def test_packages_behind_a_link_are_seen(tmp_path: Path) -> None:
     (tmp_path / "elsewhere" / "theirs.py").write_text("value = 5\n")
     async with box(python=str(tmp_path / "venv" / "bin" / "python"), workers=1) as opened:
         assert (await opened.run("import theirs\ndef f(): return theirs.value\n", "f", {})).value == "5"
+
+
+async def test_a_caller_that_goes_while_a_zygote_starts_leaves_nothing() -> None:
+    async with box() as opened:
+        for seed in (1, 2, 3):
+            async with anyio.create_task_group() as group:
+                group.start_soon(opened.run, f"# numpy\n{ONE}", "f", {})
+                group.start_soon(partial(opened.run, ONE, "f", {}, hash_seed=seed))
+                while opened.statistics().running < 2:
+                    await anyio.lowlevel.checkpoint()
+                group.cancel_scope.cancel()  # which cancels at every await, not only once
+        pids = [worker.pid for worker in opened._live]
+        assert (await opened.run(ONE, "f", {})).value == "1"
+    assert opened.statistics().zygotes == 0
+    assert not [pid for pid in pids if alive(pid)]
