@@ -60,13 +60,15 @@ class Boundaries:
             await ticket.listener(row)
 
     async def reject(self, ticket: Ticket, reject: Reject, stage: str) -> None:
+        attempt = max(reject.attempt, await self.journal.attempt(reject.kind, reject.id))
         content = {
             "id": reject.id, "kind": reject.kind, "stage": stage, "reason": reject.reason, "detail": reject.detail,
-            "source": {"id": ticket.origin.id, "file": ticket.origin.file, "line": ticket.origin.line},
-            "attempt": reject.attempt, **reject.more,
+            "source": {"id": ticket.origin.id, "file": ticket.origin.file, "line": ticket.origin.line,
+                       "row": ticket.id},
+            "attempt": attempt, **reject.more,
         }  # fmt: skip
         counts = {f"rejects.{reject.kind}.{reject.reason}": 1, **_module_counts(reject)}
-        await self.journal.emit("rejects", f"{reject.kind}:{reject.id}:{reject.attempt}", content, counts)
+        await self.journal.emit("rejects", f"{reject.kind}:{reject.id}:{attempt}", content, counts)
         ticket.rejects.append(reject.reason)
         self.written["rejects"] += 1
 

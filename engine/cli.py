@@ -7,23 +7,35 @@ or the folder is wrong; 3 the machine failed, or a bug.
 import argparse
 import asyncio
 import logging
+import resource
 import shutil
 import signal
+import sqlite3
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 from engine.config import load_config
-from engine.core import Engine
-from engine.errors import BadInput, EngineError
+from engine.core import Again, Engine
+from engine.database import Database
+from engine.errors import BadInput, EngineError, MachineFailed
 from engine.monitor import watch
+from engine.outbox import Outbox
 from engine.report import report_of, summary
 from engine.settings import Config
 
 USAGE = """\
 python -m engine RUN.toml [--set section.key=value ...]    run, or go on with, what the run file says
+    --fork NEWDIR             with other settings into a new folder; what the old one has paid for is used again
+    --replay-only             call no model; say what would be needed
+    --retry-rejects REASON    take up again what was rejected for this reason
+python -m engine compact DIR                               make a run folder's journal smaller
 python -m engine init DIR                                  write a starter: source files and a commented run file"""
+
+SPARE_DESCRIPTORS = 256
+"""Files that a run opens beside its connections."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,6 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if arguments and arguments[0] == "init":
             return _init(arguments[1:])
+        if arguments and arguments[0] == "compact":
+            return _compact(arguments[1:])
         return _run(arguments)
     except EngineError as exc:
         print(f"error: {exc}", file=sys.stderr)
@@ -46,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("run_file", help="a run file (TOML)")
     parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides",
                         help="lays a setting over the run file; may be given again")  # fmt: skip
+    parser.add_argument("--fork", metavar="NEWDIR", default="")
+    parser.add_argument("--replay-only", action="store_true")
+    parser.add_argument("--retry-rejects", metavar="REASON", default="")
     return parser
 
 
@@ -57,17 +74,66 @@ def _run(arguments: Sequence[str]) -> int:
     config = load_config(path, parsed.overrides)
     if not config.source.path:
         raise BadInput(f"{path}: [source] path is missing: the files to read")
-    again = f"python -m engine {' '.join(arguments)}"
-    return asyncio.run(_supervised(config, again))
+    again = Again(replay_only=parsed.replay_only, retry=parsed.retry_rejects)
+    if parsed.fork:
+        config, again = _forked(config, parsed.fork), replace(again, fork_of=config.folder)
+    _raise_descriptors(config)
+    return asyncio.run(_supervised(config, again, f"python -m engine {' '.join(arguments)}"))
 
 
-async def _supervised(config: Config, again: str) -> int:
+def _forked(config: Config, new: str) -> Config:
+    """The same settings with another folder. Raises: BadInput."""
+    if config.folder is None or not (config.folder / "journal.sqlite").exists():
+        raise BadInput(f"--fork {new}: output.dir is {config.output.dir!r}, where there is no run to take results from")
+    output = config.output.model_copy(update={"dir": str(Path(new).absolute())})
+    forked = config.model_copy(update={"output": output})
+    if forked.folder is not None and forked.folder.resolve() == config.folder.resolve():
+        raise BadInput(f"--fork {new}: this is the folder itself; name a new one")
+    return forked
+
+
+def _raise_descriptors(config: Config) -> None:
+    """Lets this process open as many files as its connections need. Raises: BadInput where the system forbids it."""
+    need = SPARE_DESCRIPTORS + sum(model.concurrency for model in config.models.values())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= need:
+        return
+    if hard != resource.RLIM_INFINITY and hard < need:
+        raise BadInput(f"models.*.concurrency need {need} open files, and this system allows {hard}: lower them, or "
+                       f"raise the limit (ulimit -Hn {need})")  # fmt: skip
+    resource.setrlimit(resource.RLIMIT_NOFILE, (need, hard))
+
+
+def _compact(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m engine compact")
+    parser.add_argument("dir", help="a run folder that no run holds")
+    folder = Path(parser.parse_args(arguments).dir)
+    if not (folder / "journal.sqlite").exists():
+        raise BadInput(f"{folder}: there is no journal.sqlite in it; name a run folder")
+    before = (folder / "journal.sqlite").stat().st_size
+    database = Database(folder)
+    try:
+        database.open()
+        outbox = Outbox(database)
+        outbox.recover()
+        outbox.sync()
+        outbox.close()
+        database.compact()
+        database.close()
+    except (OSError, sqlite3.Error) as exc:
+        raise MachineFailed(f"{folder}: its journal cannot be made smaller: {exc}; it is as it was") from exc
+    after = (folder / "journal.sqlite").stat().st_size
+    print(f"{folder / 'journal.sqlite'}: {before} bytes, now {after}")
+    return 0
+
+
+async def _supervised(config: Config, how: Again, again: str) -> int:
     """One run under signals: the first drains, the second cancels."""
     loop = asyncio.get_running_loop()
     signals: asyncio.Queue[str] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, signals.put_nowait, signal.Signals(number).name)
-    async with Engine(config) as engine:
+    async with Engine(config, again=how) as engine:
         running = asyncio.create_task(engine.run())
         watching = asyncio.create_task(watch(engine))
         stopping = asyncio.create_task(_stop_on_signals(engine, signals, running))
@@ -82,6 +148,10 @@ async def _supervised(config: Config, again: str) -> int:
             await asyncio.gather(watching, stopping, return_exceptions=True)
             report = await report_of(engine)
             _tell(config, report)
+        if engine.effects.withheld:
+            print(f"{engine.effects.withheld} model calls would be needed to begin with; --replay-only makes none",
+                  file=sys.stderr)  # fmt: skip
+            return 2
         if engine.finished:
             return 0
         left = report["source"]["live"]

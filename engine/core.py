@@ -12,6 +12,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,7 +25,7 @@ from engine.errors import BadInput, EngineError, MachineFailed, Stopped
 from engine.flow import Flow
 from engine.journal import Journal
 from engine.ports import Effects
-from engine.report import write_report
+from engine.report import standing_rejects, write_report
 from engine.settings import Config
 from engine.sources import SourceRow, files_of, rows_of
 from engine.spending import Spending
@@ -41,7 +42,22 @@ HELD_ROWS = 256
 """Finished rows that wait for a slow reader of `stream` before the flow does."""
 FREE = frozenset({("source", "path"), ("output", "dir"), ("limits",), ("sandbox", "workers")})
 """Settings that may change when a folder's run goes on: they change no row."""
+RAISED = ("transform.max_tokens", "inference.max_tokens", "revision.max_tokens")
+"""Settings that may also change when rejects are taken up again."""
 FREE_OF_MODELS = frozenset({"base_url", "api_key_env", "concurrency", "timeout_s", "attempts", "price"})
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How a run takes up an earlier one, beyond going on with it.
+
+    fork_of: the folder whose results are used in this new one. replay_only: no model is called; what would be needed
+    is counted in `Engine.effects.withheld`. retry: the reason of rejects to take up again.
+    """
+
+    fork_of: Path | None = None
+    replay_only: bool = False
+    retry: str = ""
 
 
 class Engine:
@@ -50,8 +66,9 @@ class Engine:
     Raises, on entering: BadInput, MachineFailed.
     """
 
-    def __init__(self, config: Config, *, world: World | None = None) -> None:
+    def __init__(self, config: Config, *, world: World | None = None, again: Again | None = None) -> None:
         self.config = config
+        self._again = again or Again()
         self.spending = Spending(config.models, config.limits)
         self._world = world or World()
         self._stack = AsyncExitStack()
@@ -91,7 +108,7 @@ class Engine:
         await self._resume()
         self.spending.load(await self.journal.counts())
         session = await stack.enter_async_context(open_session())
-        self.effects = Effects(self.journal)
+        self.effects = Effects(self.journal, self._again.replay_only)
         try:
             self.wiring = Wiring(config, self.sandbox, self.effects, session, self._world, self.window.changed,
                                  self.spending)  # fmt: skip
@@ -109,17 +126,21 @@ class Engine:
 
     async def _resume(self) -> None:
         """Checks that the folder's run is this one, and remembers its settings. Raises: BadInput."""
+        await self._attach()
         now = self.config.model_dump(mode="json")
         before = await self.journal.note("settings")
         self._fresh = before is None
         if before is not None:
             extended = _extended(json.loads(before), now)
-            differing = [name for name in _differences(json.loads(before), now) if name not in extended]
+            raised = RAISED if self._again.retry else ()
+            differing = [name for name in _differences(json.loads(before), now) if name not in (*extended, *raised)]
             if differing:
                 raise BadInput(f"{self.config.folder}: this folder's run has other settings: {', '.join(differing)}; "
-                               "use another output.dir, or set them back")  # fmt: skip
+                               "set them back, or give --fork NEWDIR, which takes what was paid for along")  # fmt: skip
             if extended:  # finished rows have more to give: they are replayed, and what was paid for is not asked again
                 await self.journal.unmark()
+        if self._again.retry:
+            await self._retry(self._again.retry)
         await self.journal.remember("settings", json.dumps(now))
         if self.config.folder is not None:
             text = json.dumps({"schema": 1, **now}, indent=2, ensure_ascii=False)
@@ -127,6 +148,27 @@ class Engine:
                 (self.config.folder / "run.json").write_text(text + "\n")
             except OSError as exc:
                 raise MachineFailed(f"{self.config.folder}: cannot be written: {exc.strerror}") from exc
+
+    async def _attach(self) -> None:
+        """Takes along the results of the run that this one was forked from."""
+        older = self._again.fork_of
+        if older is not None:
+            await self.journal.remember("forked_from", str(older.resolve() / "journal.sqlite"))
+        noted = await self.journal.note("forked_from")
+        if noted is not None:
+            await self.journal.attach(Path(noted))
+
+    async def _retry(self, reason: str) -> None:
+        """Takes up again what was rejected for this reason. Raises: BadInput where nothing was."""
+        standing = standing_rejects(self.config.folder)
+        found = [reject for reject in standing if reject["reason"] == reason]
+        if not found:
+            there = ", ".join(sorted({reject["reason"] for reject in standing})) or "none"
+            raise BadInput(f"--retry-rejects {reason}: this folder has no such rejects; their reasons are: {there}")
+        taken = await self.journal.retry(
+            [(reject["kind"], reject["id"], reject["source"]["row"], reject["attempt"]) for reject in found], reason
+        )
+        logger.info("%d rejects are taken up again", taken)
 
     async def run(self) -> None:
         """Takes all of the configured source through the flow, and returns when nothing is live.

@@ -44,6 +44,7 @@ class Database:
         self.path = None if folder is None else folder / "journal.sqlite"
         self._lock = None if folder is None else Lock(folder)
         self._connection: sqlite3.Connection | None = None
+        self._attached: sqlite3.Connection | None = None
 
     def open(self) -> None:
         """Raises: FolderInUse, BadInput, MachineFailed, OSError, sqlite3.Error."""
@@ -163,6 +164,26 @@ class Database:
                     middle = (start + end) // 2
                     ranges += [(middle, end), (start, middle)]
 
+    def attach(self, path: Path) -> None:
+        """Opens another run's journal for reading. Raises: BadInput, FolderInUse."""
+        if not path.exists():
+            raise BadInput(f"{path}: there is no journal to take results from; was the folder moved or deleted?")
+        # without a write-ahead log beside it nothing is under way, and the file can be read as it is
+        clean = not path.with_name(path.name + "-wal").exists()
+        other = sqlite3.connect(f"{path.as_uri()}?{'immutable=1' if clean else 'mode=rw'}", uri=True, timeout=0.5,
+                                check_same_thread=False)  # fmt: skip
+        try:
+            other.execute("PRAGMA query_only=ON")
+            found = other.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()[0]
+        except sqlite3.OperationalError as exc:
+            raise FolderInUse(f"{path.parent}: another run holds this folder{Lock(path.parent).holder()}") from exc
+        if found != str(SCHEMA):
+            raise BadInput(f"{path}: its schema is {found}; go on with that folder once, which brings it to {SCHEMA}")
+        self._attached = other
+
+    def rows_of_attached(self, statement: str, *values: Any) -> list[Any]:
+        return self._attached.execute(statement, values).fetchall() if self._attached else []
+
     def beat(self) -> None:
         """To be called every few seconds: tells other hosts that this run is there."""
         if self._lock is not None:
@@ -186,7 +207,14 @@ class Database:
     def table(self, statement: str) -> dict[str, int]:
         return dict(self.rows(statement))
 
+    def compact(self) -> None:
+        """Gives back the pages that are free."""
+        self.run("VACUUM")
+        self.run("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         if self._lock is not None:
             self._lock.release()
+        if self._attached is not None:
+            self._attached.close()
         self.connection.close()

@@ -17,7 +17,7 @@ import anyio.abc
 
 from engine.errors import BadInput, EngineError, MachineFailed, OutOfService, Stopped, TooManyBugs
 from engine.inbox import Inbox
-from engine.tickets import Ticket, Window
+from engine.tickets import Ticket, Window, Withheld
 from sandbox import JobRefused, SandboxError
 from stages.errors import Misconfigured, Rejected, Unavailable
 from stages.identity import Kind
@@ -196,7 +196,10 @@ class Flow:
             with anyio.CancelScope() as scope:
                 ticket.scopes.add(scope)
                 if not ticket.cancelled:
-                    outcomes = await self._outcomes(node, record)
+                    try:
+                        outcomes = await self._outcomes(node, record)
+                    except Withheld:
+                        ticket.cancel()
                 ticket.scopes.discard(scope)
             if ticket.cancelled:
                 outcomes = ()
@@ -215,7 +218,7 @@ class Flow:
             return (Reject(id_, kind, exc.reason, exc.detail),)
         except JobRefused as exc:
             return (Reject(id_, kind, "sandbox", str(exc)),)
-        except (Unavailable, Misconfigured, SandboxError, EngineError):
+        except (Unavailable, Misconfigured, SandboxError, EngineError, Withheld):
             raise
         except Exception as exc:  # the one place: a bug costs its record, and past a bound the run
             self._bugs_left -= 1

@@ -22,7 +22,7 @@ import zstandard
 
 from engine import faults
 from engine.database import Database
-from engine.errors import EngineError, MachineFailed
+from engine.errors import BadInput, EngineError, MachineFailed
 from engine.lock import BEAT_S
 from engine.outbox import Outbox
 
@@ -64,6 +64,10 @@ class Journal:
     async def effect(self, key: bytes) -> bytes | None:
         """The recorded result of a request, by its key."""
         return await self._do(lambda: self._effect(key))
+
+    async def attach(self, journal: Path) -> None:
+        """Looks results up in another run's journal as well, and writes nothing to it. Raises: BadInput, FolderInUse."""
+        await self._do(lambda: self._database.attach(journal))
 
     async def record(self, key: bytes, value: bytes, counts: Mapping[str, int] | None = None) -> None:
         """Records the result of a request and adds its counts; the first one recorded stays."""
@@ -118,13 +122,13 @@ class Journal:
         self._queue.put((work, future))
         return await future
 
-    async def retry(self, rejects: Iterable[tuple[str, str, str, int]], reason: str) -> None:
+    async def retry(self, rejects: Iterable[tuple[str, str, str, int]], reason: str) -> int:
         """Takes rejects up again. rejects: (kind, id, source row, attempt of the line that stands) of each.
 
         Their source rows are not finished any more, refusals of that reason are forgotten, and what is rejected once
-        more gets the next attempt.
+        more gets the next attempt. Returns how many were taken up now, and not by an earlier such call.
         """
-        await self._do(lambda: self._retry(tuple(rejects), reason))
+        return await self._do(lambda: self._retry(tuple(rejects), reason))
 
     async def attempt(self, kind: str, id_: str) -> int:
         """The attempt that a reject of this record has; 0 where it was not taken up again."""
@@ -194,7 +198,10 @@ class Journal:
         faults.strike_at("begin")
         results: list[tuple[asyncio.Future[Any], Any, Exception | None]] = []
         for work, future in batch:
-            results.append((future, work(), None))
+            try:
+                results.append((future, work(), None))
+            except BadInput as exc:  # the asker's, and nothing was written
+                results.append((future, None, exc))
         faults.strike_at("commit")
         self._database.run("COMMIT")
         faults.strike_at("committed")
@@ -203,7 +210,8 @@ class Journal:
         return results
 
     def _effect(self, key: bytes) -> bytes | None:
-        found = self._database.rows("SELECT value, packed FROM effects WHERE key = ?", key)
+        statement = "SELECT value, packed FROM effects WHERE key = ?"
+        found = self._database.rows(statement, key) or self._database.rows_of_attached(statement, key)
         if not found:
             return None
         value, packed = found[0]
@@ -231,13 +239,19 @@ class Journal:
             self._database.run("INSERT INTO counts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET "
                                "count = count + excluded.count", name, count)  # fmt: skip
 
-    def _retry(self, rejects: tuple[tuple[str, str, str, int], ...], reason: str) -> None:
+    def _retry(self, rejects: tuple[tuple[str, str, str, int], ...], reason: str) -> int:
+        taken = 0
         for kind, id_, source, attempt in rejects:
+            there = self._database.first("SELECT attempt FROM retried WHERE kind = ? AND id = ?", kind, id_)
+            if there is not None and there > attempt:
+                continue
+            taken += 1
             self._database.run("INSERT OR REPLACE INTO retried VALUES (?, ?, ?)", kind, id_, attempt + 1)
             self._database.run("DELETE FROM marks WHERE id = ?", source)
             self._add({f"rejects.{kind}.{reason}": -1})
         refusal = f'{{"rejected":["{reason}",%'
         self._database.run("DELETE FROM effects WHERE packed = 0 AND CAST(value AS TEXT) LIKE ?", refusal)
+        return taken
 
     def _close(self) -> None:
         with suppress(OSError, sqlite3.Error):

@@ -16,6 +16,7 @@ import orjson
 from engine import faults
 from engine.journal import Journal
 from engine.spending import Spending
+from engine.tickets import Withheld
 from sandbox import Clock, Draws, Guest, Limits, Run, Sandbox, Trace
 from stages.errors import Rejected
 from stages.inference import ChatRequest, Model
@@ -30,8 +31,11 @@ class Effects:
     """Looks requests up before they are made, and records their results before they are used."""
 
     journal: Journal
+    replay_only: bool = False
+    """Model calls are not made; who needs one gets Withheld."""
     made: int = 0
     replayed: int = 0
+    withheld: int = 0
     _flights: dict[bytes, asyncio.Future[bytes]] = field(default_factory=dict)
 
     async def of(self, request: Any, make: Callable[[], Awaitable[tuple[bytes, Mapping[str, int]]]]) -> bytes:
@@ -77,6 +81,9 @@ class JournalledModel:
 
     async def complete(self, request: ChatRequest) -> Answer:
         async def make() -> tuple[bytes, Mapping[str, int]]:
+            if self.effects.replay_only:
+                self.effects.withheld += 1
+                raise Withheld
             self.spending.check()
             try:
                 answer = await self.model.complete(request)

@@ -42,6 +42,10 @@ class Ticket:
             scope.cancel()
 
 
+class Withheld(Exception):
+    """Raised in place of a call that a run which only replays does not make."""
+
+
 class WindowClosed(Exception):
     """Raised to who wants in after the window was closed."""
 
