@@ -38,6 +38,10 @@ from stages.records import Reject, Row
 
 logger = logging.getLogger(__name__)
 SourceItem = Mapping[str, Any] | str | Path
+Admitted = tuple[SourceRow, Ticket, Any]
+"""A source row, its ticket, its first record (or reject)."""
+LOOKED_UP, LOOKED_UP_BYTES = 256, 32 << 20
+"""Source rows, and bytes of them, whose marks are asked for at once when a run goes on."""
 HELD_ROWS = 256
 """Finished rows that wait for a slow reader of `stream` before the flow does."""
 FREE = frozenset({("source", "path"), ("output", "dir"), ("limits",), ("sandbox", "workers")})
@@ -178,17 +182,40 @@ class Engine:
         self.admission.files()  # says at once that there is nothing, if so
         await self.admission.look_ahead()
         taken = 0
-        async with aclosing(self.admission.rows()) as rows:
-            async for row in rows:
+        async with aclosing(self._looked_up()) as rows:
+            async for row, finished in rows:
                 if self._enough(taken):
                     break
                 taken += 1
-                await self._feed(row, skip_finished=True)
+                if not finished:
+                    await self._enter(*row)
         if not taken and self._fresh and not self._stopping.is_set():
             raise BadInput(f"source.path: {', '.join(self.config.source.path)}: there is not one row in it")
         await self.flow.quiet()
         if self.flow.failure is not None:
             raise self.flow.failure
+
+    async def _looked_up(self) -> AsyncGenerator[tuple[Admitted, bool], None]:
+        """The rows of the source, each with whether it is finished; asked of the journal many at a time."""
+        chunk: list[Admitted] = []
+        size_bytes = 0
+        async with aclosing(self.admission.rows()) as rows:
+            async for row in rows:
+                chunk.append((row, *self.admission.admit(row, None)))
+                size_bytes += row.size_bytes
+                if self._fresh or len(chunk) == LOOKED_UP or size_bytes > LOOKED_UP_BYTES:
+                    size_bytes = 0
+                    for found in await self._finished_of(chunk):
+                        yield found
+                    chunk.clear()
+        for found in await self._finished_of(chunk):
+            yield found
+
+    async def _finished_of(self, chunk: list[Admitted]) -> list[tuple[Admitted, bool]]:
+        if self._fresh:
+            return [(row, False) for row in chunk]
+        there = await self.journal.marked([ticket.id for _, ticket, _ in chunk])
+        return [(row, row[1].id in there) for row in chunk]
 
     def _enough(self, taken: int) -> bool:
         most = self.config.limits.max_files
@@ -271,12 +298,11 @@ class Engine:
         for ticket in tuple(live):
             await ticket.done.wait()
 
-    async def _feed(self, row: SourceRow, listener: Listener | None = None, *, skip_finished: bool = False) -> Ticket:
+    async def _feed(self, row: SourceRow, listener: Listener | None = None) -> Ticket:
         """Sends one row into the flow, waiting until the window lets it in."""
-        ticket, record = self.admission.admit(row, listener)
-        if skip_finished and not self._fresh and await self.journal.marked(ticket.id) is not None:
-            ticket.done.set()
-            return ticket
+        return await self._enter(row, *self.admission.admit(row, listener))
+
+    async def _enter(self, row: SourceRow, ticket: Ticket, record: Any) -> Ticket:
         try:
             if isinstance(record, Reject):
                 await self.flow.refuse(ticket, record, "source")

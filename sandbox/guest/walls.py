@@ -228,6 +228,8 @@ class Walls:
         if self.plan.namespaces:
             limits[resource.RLIMIT_NPROC] = THREADS
         for which, value in limits.items():
+            _, most = resource.getrlimit(which)
+            value = value if most == resource.RLIM_INFINITY else min(value, most)
             resource.setrlimit(which, (value, value))
         if sys.platform != "linux":  # there the job dies with its zygote, and this limit would coarsen its CPU clock
             resource.setrlimit(resource.RLIMIT_CPU, (cpu_ceiling_s, cpu_ceiling_s + 1))

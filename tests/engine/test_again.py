@@ -83,7 +83,8 @@ async def test_a_replay_makes_no_call_and_counts_what_it_would_need(tmp_path: Pa
         replayed = await again(grown, Again(replay_only=True))
         assert replayed.effects.withheld == FILES - 2
         assert len(script.asked) == bought
-        assert (await finished(grown))["source"]["finished"] == FILES  # what was withheld was not marked as done
+        assert (await finished(grown))["source"]["finished"] == FILES
+    assert len(samples(tmp_path / "out")) == 2 * FILES  # what was withheld was not marked as done
 
 
 async def test_a_whole_replay_needs_nothing(tmp_path: Path) -> None:

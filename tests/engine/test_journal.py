@@ -85,8 +85,7 @@ async def test_marks_are_counted_by_their_ending(tmp_path: Path) -> None:
         await journal.mark("b", "declined")
         await journal.mark("b", "declined")
         assert await journal.endings() == {"": 1, "declined": 1}
-        assert await journal.marked("b") == "declined"
-        assert await journal.marked("c") is None
+        assert await journal.marked(["a", "b", "c"]) == {"a": "", "b": "declined"}
 
 
 async def test_a_tally_counts_once_for_its_id() -> None:
@@ -165,7 +164,7 @@ async def test_a_journal_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     old_journal(tmp_path)
     async with Journal(tmp_path) as journal:
         assert await journal.effect(b"k") == b"v" * 1000
-        assert await journal.marked("a") == ""
+        assert await journal.marked(["a"]) == {"a": ""}
         assert await journal.attempt("program", "x") == 0
 
 
@@ -183,7 +182,7 @@ async def test_damaged_pages_of_results_are_left_behind_and_the_rest_is_saved(
     path.write_bytes(bytes_)
     async with Journal(tmp_path) as journal:
         there = [number for number in range(200) if await journal.effect(b"%d" % number) is not None]
-        assert await journal.marked("row") == ""
+        assert await journal.marked(["row"]) == {"row": ""}
         await journal.record(b"new", b"value")
     assert 150 < len(there) < 200
     assert "are lost and will be asked for again" in caplog.text

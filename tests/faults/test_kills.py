@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import sqlite3
 import sys
@@ -22,6 +23,7 @@ from tests.support.records import SECTIONS, reply_of
 from tests.support.runs import rows, unmeasured, write_rows
 from tests.support.server import Reply, Script, said, serving
 
+ROOT = Path(__file__).parents[2]
 FILES = 12
 IN_FLIGHT = 4
 RUN = """
@@ -67,16 +69,25 @@ class Tail:
             self.ids += [json.loads(line)["meta"]["id"] for line in whole.splitlines()]
 
 
-async def run(base: Path, out: str, url: str, fault: str = "") -> int:
-    """One process of the run; its exit status, negative when a signal ended it."""
+async def run(base: Path, out: str, url: str, fault: str = "", room_bytes: int = 0) -> int:
+    """One process of the run; its exit status, negative when a signal ended it. room_bytes: no file may grow beyond."""
+
+    def narrow() -> None:
+        if room_bytes:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, resource.RLIM_INFINITY))
+
     (base / f"{out}.toml").write_text(RUN.format(url=url, in_flight=IN_FLIGHT, out=out))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "engine", f"{out}.toml", cwd=base, env={**os.environ, "ENGINE_FAULT": fault},
+        sys.executable, "-m", "engine", f"{out}.toml", cwd=base, env={**os.environ, "ENGINE_FAULT": fault, "PYTHONPATH": str(ROOT)},
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        preexec_fn=narrow,
     )  # fmt: skip
     _, told = await process.communicate()
     assert process.returncode is not None
-    assert process.returncode in (0, -signal.SIGKILL), told.decode()
+    assert process.returncode in (0, 3 if room_bytes else -signal.SIGKILL), told.decode()
+    if process.returncode == 3:
+        assert b"cannot be written" in told or b"cannot be opened" in told
+        assert b"Traceback" not in told
     return process.returncode
 
 
@@ -93,15 +104,19 @@ def consistent(out: Path) -> None:
     journal.close()
 
 
-async def killed_and_finished(base: Path, faults: list[str]) -> None:
-    """Runs under the faults, one a process, then to the end; compares with the run that was left alone."""
+async def killed_and_finished(base: Path, faults: list[str | int]) -> None:
+    """Runs under the faults, one a process, then to the end; compares with the run that was left alone.
+
+    A fault is where to kill, or how many bytes a file may have.
+    """
     write_rows(base / "code.jsonl", *[{"content": f"def real_{n}(a, b): ...", "path": f"{n}.py"} for n in range(FILES)])
     async with serving(model) as script:
         assert await run(base, "whole", script.url) == 0
         script.asked.clear()
         tail, kills = Tail(base / "out" / "samples.jsonl"), 0
         for fault in faults:
-            kills += await run(base, "out", script.url, fault) != 0
+            switch, room_bytes = (fault, 0) if isinstance(fault, str) else ("", fault)
+            kills += await run(base, "out", script.url, switch, room_bytes) != 0
             consistent(base / "out")
             tail.follow()
         assert await run(base, "out", script.url) == 0
@@ -129,12 +144,16 @@ def paid_twice(script: Script) -> int:
 
 
 async def test_killed_at_every_named_point_nothing_is_lost(tmp_path: Path) -> None:
-    await killed_and_finished(tmp_path, [f"{point}:7" for point in POINTS])
+    await killed_and_finished(tmp_path, [f"{point}:{count}" for count in (6, 12) for point in POINTS])
 
 
 async def test_killed_at_random_points_nothing_is_lost(tmp_path: Path) -> None:
     chance = random.Random(1)
     await killed_and_finished(tmp_path, [f"{chance.choice(POINTS)}:{chance.randint(2, 30)}" for _ in range(6)])
+
+
+async def test_a_disk_that_fills_up_stops_the_run_and_loses_nothing(tmp_path: Path) -> None:
+    await killed_and_finished(tmp_path, [90_000, 130_000, 200_000, 300_000])
 
 
 @pytest.mark.nightly

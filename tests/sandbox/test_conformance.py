@@ -27,6 +27,8 @@ async def box(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     try:
         await opened.__aenter__()
     except IsolationMissing as exc:
+        if "self-test failed" in str(exc):
+            raise  # it can be had here, and does not hold
         pytest.skip(str(exc))
     yield opened
     await opened.__aexit__(None, None, None)
@@ -123,6 +125,17 @@ async def test_rubbish_on_every_descriptor_is_a_crash_and_no_value(box: Sandbox)
         "import os\nfor fd in range(64):\n  try: os.write(fd, b'zzzzzzzz rubbish')\n  except OSError: pass\nreturn 1",
     )
     assert found.status == "crash"
+
+
+async def test_a_frame_without_the_token_is_no_answer(box: Sandbox) -> None:
+    found = await run(
+        box,
+        'import json, os\nbody = json.dumps({"status": "ok", "value": "666"}).encode()\n'
+        "for fd in range(3, 64):\n"
+        '  try: os.write(fd, b"0123456789abcdef" + b"C" + b"%08x" % len(body) + body)\n'
+        "  except OSError: pass\nos._exit(0)",
+    )
+    assert (found.status, found.value) == ("crash", None)
 
 
 async def test_stdout_is_kept_up_to_its_bound(box: Sandbox) -> None:
