@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.occurrences import Occurrences
@@ -19,6 +20,17 @@ KINDS: dict[str, Kind] = {"raw": "file", "questions": "file", "unified": "file",
 """What a source row of a format is; below them it is a question."""
 RECORD_OVERHEAD = 4
 """A live source row costs about so many times its own bytes."""
+
+
+@dataclass(slots=True)
+class Sighted:
+    """A source row as it came by. id names it in the journal's marks; index: its place in the source, from 0."""
+
+    row: SourceRow
+    id: str
+    index: int
+    occurrence: int
+    record: Record | Reject | None = None
 
 
 class Admission:
@@ -66,27 +78,43 @@ class Admission:
         except (KeyError, TypeError):
             return False
 
-    def admit(self, row: SourceRow, listener: Listener | None = None) -> tuple[Ticket, Record | Reject]:
-        """The ticket of a row, and its record or why it has none.
-
-        The ticket's id is that of the row's content and of how often it stood there before.
-        """
+    def sight(self, row: SourceRow) -> Sighted:
+        """What names a row, in the order of the source: its content and how often it stood there before."""
         self._index += 1
         if row.fields is None:
             place = f"{row.file}\n{row.line}\n{row.reason}"
-            id_ = digest("row", place, str(self.occurrences(place)))
-            ticket = Ticket(id_, Origin(id_, row.file, row.line, self._index), 1, listener)
-            return ticket, Reject(ticket.id, self._kind, row.reason, row.detail)
+            occurrence = self.occurrences(place)
+            return Sighted(row, digest("row", place, str(occurrence)), self._index, occurrence)
         text = json.dumps(row.fields, sort_keys=True, separators=(",", ":"))
         occurrence = self.occurrences(text)
-        origin = self.entry.origin(row.fields, row.file, row.line, self._index, occurrence)
-        place_of = Origin(origin.id, row.file, row.line, self._index)
-        ticket = Ticket(digest("row", text, str(occurrence)), place_of, RECORD_OVERHEAD * row.size_bytes, listener)
+        sighted = Sighted(row, digest("row", text, str(occurrence)), self._index, occurrence)
+        if self.config.source.format != "raw":
+            sighted.record = self._record(sighted)  # counts occurrences of its own, and so cannot be left out
+        return sighted
+
+    def admit(self, sighted: Sighted, listener: Listener | None = None) -> tuple[Ticket, Record | Reject]:
+        """The ticket of a row, and its record or why it has none."""
+        row = sighted.row
+        if row.fields is None:
+            ticket = Ticket(sighted.id, Origin(sighted.id, row.file, row.line, sighted.index), 1, listener)
+            return ticket, Reject(sighted.id, self._kind, row.reason, row.detail)
+        origin = self._origin(sighted)
+        place = Origin(origin.id, row.file, row.line, sighted.index)
+        record = sighted.record or self._record(sighted)
+        return Ticket(sighted.id, place, RECORD_OVERHEAD * row.size_bytes, listener), record
+
+    def _origin(self, sighted: Sighted) -> Origin:
+        row = sighted.row
+        assert row.fields is not None
+        return self.entry.origin(row.fields, row.file, row.line, sighted.index, sighted.occurrence)
+
+    def _record(self, sighted: Sighted) -> Record | Reject:
+        assert sighted.row.fields is not None
         try:
-            program = self.programs.of(row.fields) if self.programs is not None else None
-            return ticket, self.entry.record(row.fields, origin, program)
+            program = self.programs.of(sighted.row.fields) if self.programs is not None else None
+            return self.entry.record(sighted.row.fields, self._origin(sighted), program)
         except Rejected as exc:
-            return ticket, Reject(ticket.id, self._kind, exc.reason, exc.detail)
+            return Reject(sighted.id, self._kind, exc.reason, exc.detail)
 
     @property
     def _kind(self) -> Kind:

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import anyio
 
-from engine.admission import Admission
+from engine.admission import Admission, Sighted
 from engine.boundaries import Boundaries
 from engine.errors import BadInput, EngineError, MachineFailed, Stopped
 from engine.flow import Flow
@@ -38,8 +38,6 @@ from stages.records import Reject, Row
 
 logger = logging.getLogger(__name__)
 SourceItem = Mapping[str, Any] | str | Path
-Admitted = tuple[SourceRow, Ticket, Any]
-"""A source row, its ticket, its first record (or reject)."""
 LOOKED_UP, LOOKED_UP_BYTES = 256, 32 << 20
 """Source rows, and bytes of them, whose marks are asked for at once when a run goes on."""
 HELD_ROWS = 256
@@ -188,20 +186,20 @@ class Engine:
                     break
                 taken += 1
                 if not finished:
-                    await self._enter(*row)
+                    await self._enter(row)
         if not taken and self._fresh and not self._stopping.is_set():
             raise BadInput(f"source.path: {', '.join(self.config.source.path)}: there is not one row in it")
         await self.flow.quiet()
         if self.flow.failure is not None:
             raise self.flow.failure
 
-    async def _looked_up(self) -> AsyncGenerator[tuple[Admitted, bool], None]:
+    async def _looked_up(self) -> AsyncGenerator[tuple[Sighted, bool], None]:
         """The rows of the source, each with whether it is finished; asked of the journal many at a time."""
-        chunk: list[Admitted] = []
+        chunk: list[Sighted] = []
         size_bytes = 0
         async with aclosing(self.admission.rows()) as rows:
             async for row in rows:
-                chunk.append((row, *self.admission.admit(row, None)))
+                chunk.append(self.admission.sight(row))
                 size_bytes += row.size_bytes
                 if self._fresh or len(chunk) == LOOKED_UP or size_bytes > LOOKED_UP_BYTES:
                     size_bytes = 0
@@ -211,11 +209,9 @@ class Engine:
         for found in await self._finished_of(chunk):
             yield found
 
-    async def _finished_of(self, chunk: list[Admitted]) -> list[tuple[Admitted, bool]]:
-        if self._fresh:
-            return [(row, False) for row in chunk]
-        there = await self.journal.marked([ticket.id for _, ticket, _ in chunk])
-        return [(row, row[1].id in there) for row in chunk]
+    async def _finished_of(self, chunk: list[Sighted]) -> list[tuple[Sighted, bool]]:
+        there = {} if self._fresh else await self.journal.marked([row.id for row in chunk])
+        return [(row, row.id in there) for row in chunk]
 
     def _enough(self, taken: int) -> bool:
         most = self.config.limits.max_files
@@ -300,13 +296,14 @@ class Engine:
 
     async def _feed(self, row: SourceRow, listener: Listener | None = None) -> Ticket:
         """Sends one row into the flow, waiting until the window lets it in."""
-        return await self._enter(row, *self.admission.admit(row, listener))
+        return await self._enter(self.admission.sight(row), listener)
 
-    async def _enter(self, row: SourceRow, ticket: Ticket, record: Any) -> Ticket:
+    async def _enter(self, sighted: Sighted, listener: Listener | None = None) -> Ticket:
+        ticket, record = self.admission.admit(sighted, listener)
         try:
             if isinstance(record, Reject):
                 await self.flow.refuse(ticket, record, "source")
-            elif self.admission.superseded(row):
+            elif self.admission.superseded(sighted.row):
                 await self.journal.mark(ticket.id, "")
                 ticket.done.set()
             else:
