@@ -18,12 +18,13 @@ from importlib import resources
 from pathlib import Path
 
 from engine.config import load_config
-from engine.core import Again, Engine
+from engine.core import Engine
 from engine.database import Database
 from engine.errors import BadInput, EngineError, MachineFailed
 from engine.monitor import watch
 from engine.outbox import Outbox
 from engine.report import report_of, summary
+from engine.resuming import Again
 from engine.settings import Config
 
 USAGE = """\

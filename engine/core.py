@@ -8,11 +8,9 @@ No signal handlers and no global state: the command adds those. Everything that 
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,11 +19,12 @@ import anyio
 
 from engine.admission import Admission, Sighted
 from engine.boundaries import Boundaries
-from engine.errors import BadInput, EngineError, MachineFailed, Stopped
+from engine.errors import BadInput, EngineError, Stopped
 from engine.flow import Flow
 from engine.journal import Journal
 from engine.ports import Effects
-from engine.report import standing_rejects, write_report
+from engine.report import write_report
+from engine.resuming import Again, take_up
 from engine.settings import Config
 from engine.sources import SourceRow, files_of, rows_of
 from engine.spending import Spending
@@ -42,24 +41,6 @@ LOOKED_UP, LOOKED_UP_BYTES = 256, 32 << 20
 """Source rows, and bytes of them, whose marks are asked for at once when a run goes on."""
 HELD_ROWS = 256
 """Finished rows that wait for a slow reader of `stream` before the flow does."""
-FREE = frozenset({("source", "path"), ("output", "dir"), ("limits",), ("sandbox", "workers")})
-"""Settings that may change when a folder's run goes on: they change no row."""
-RAISED = ("transform.max_tokens", "inference.max_tokens", "revision.max_tokens")
-"""Settings that may also change when rejects are taken up again."""
-FREE_OF_MODELS = frozenset({"base_url", "api_key_env", "concurrency", "timeout_s", "attempts", "price"})
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """How a run takes up an earlier one, beyond going on with it.
-
-    fork_of: the folder whose results are used in this new one. replay_only: no model is called; what would be needed
-    is counted in `Engine.effects.withheld`. retry: the reason of rejects to take up again.
-    """
-
-    fork_of: Path | None = None
-    replay_only: bool = False
-    retry: str = ""
 
 
 class Engine:
@@ -107,7 +88,7 @@ class Engine:
         except SandboxError as exc:
             raise BadInput(str(exc)) from exc
         self.journal = await stack.enter_async_context(Journal(config.folder))
-        await self._resume()
+        self._fresh = await take_up(config, self.journal, self._again)
         self.spending.load(await self.journal.counts())
         session = await stack.enter_async_context(open_session())
         self.effects = Effects(self.journal, self._again.replay_only)
@@ -125,52 +106,6 @@ class Engine:
         self.flow = Flow(nodes, CodeGraph(), self.boundaries, self.window, queue_size=max(64, self.window.size),
                          bugs=config.limits.bugs)  # fmt: skip
         stack.push_async_callback(self._report)
-
-    async def _resume(self) -> None:
-        """Checks that the folder's run is this one, and remembers its settings. Raises: BadInput."""
-        await self._attach()
-        now = self.config.model_dump(mode="json")
-        before = await self.journal.note("settings")
-        self._fresh = before is None
-        if before is not None:
-            extended = _extended(json.loads(before), now)
-            raised = RAISED if self._again.retry else ()
-            differing = [name for name in _differences(json.loads(before), now) if name not in (*extended, *raised)]
-            if differing:
-                raise BadInput(f"{self.config.folder}: this folder's run has other settings: {', '.join(differing)}; "
-                               "set them back, or give --fork NEWDIR, which takes what was paid for along")  # fmt: skip
-            if extended:  # finished rows have more to give: they are replayed, and what was paid for is not asked again
-                await self.journal.unmark()
-        if self._again.retry:
-            await self._retry(self._again.retry)
-        await self.journal.remember("settings", json.dumps(now))
-        if self.config.folder is not None:
-            text = json.dumps({"schema": 1, **now}, indent=2, ensure_ascii=False)
-            try:
-                (self.config.folder / "run.json").write_text(text + "\n")
-            except OSError as exc:
-                raise MachineFailed(f"{self.config.folder}: cannot be written: {exc.strerror}") from exc
-
-    async def _attach(self) -> None:
-        """Takes along the results of the run that this one was forked from."""
-        older = self._again.fork_of
-        if older is not None:
-            await self.journal.remember("forked_from", str(older.resolve() / "journal.sqlite"))
-        noted = await self.journal.note("forked_from")
-        if noted is not None:
-            await self.journal.attach(Path(noted))
-
-    async def _retry(self, reason: str) -> None:
-        """Takes up again what was rejected for this reason. Raises: BadInput where nothing was."""
-        standing = standing_rejects(self.config.folder)
-        found = [reject for reject in standing if reject["reason"] == reason]
-        if not found:
-            there = ", ".join(sorted({reject["reason"] for reject in standing})) or "none"
-            raise BadInput(f"--retry-rejects {reason}: this folder has no such rejects; their reasons are: {there}")
-        taken = await self.journal.retry(
-            [(reject["kind"], reject["id"], reject["source"]["row"], reject["attempt"]) for reject in found], reason
-        )
-        logger.info("%d rejects are taken up again", taken)
 
     async def run(self) -> None:
         """Takes all of the configured source through the flow, and returns when nothing is live.
@@ -366,31 +301,3 @@ def _is_file(path: Path) -> bool:
         return path.exists()
     except OSError:  # a name too long to be one
         return False
-
-
-def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """The settings that differ and shape rows, by name."""
-    found = []
-    for section in sorted(before.keys() | now.keys()):
-        old, new = before.get(section, {}), now.get(section, {})
-        if (section,) in FREE or not isinstance(old, dict) or not isinstance(new, dict):
-            continue
-        if section == "models":
-            names = sorted(old.keys() | new.keys())
-            found += [f"models.{name}.{key}" for name in names for key in _changed(old.get(name, {}), new.get(name, {}))
-                      if key not in FREE_OF_MODELS]  # fmt: skip
-        else:
-            found += [f"{section}.{key}" for key in _changed(old, new) if (section, key) not in FREE]
-    return found
-
-
-def _extended(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """The settings that differ and only add rows, by name."""
-    old, new = before["prediction"], now["prediction"]
-    more = [("prediction.pairs", old["pairs"] < new["pairs"]),
-            ("prediction.directions", set(old["directions"]) < set(new["directions"]))]  # fmt: skip
-    return [name for name, adds in more if adds]
-
-
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    return [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]

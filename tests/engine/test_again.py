@@ -1,6 +1,7 @@
 """Taking up an earlier run: forks, replays without a call, rejects taken up again, a smaller journal."""
 
 import json
+import resource
 import subprocess
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine import BadInput, Engine
-from engine.core import Again
+from engine.resuming import Again
 from tests.support.records import SECTIONS, reply_of
 from tests.support.runs import finished, rows, samples, settings, write_rows
 from tests.support.server import Reply, said, serving
@@ -158,3 +159,16 @@ async def test_the_commands_way_to_fork_replay_and_compact(tmp_path: Path) -> No
     assert (
         "no run to take results from" in command(*small, "--set", "output.dir=no", "--fork", "x", cwd=tmp_path).stderr
     )
+
+
+def test_more_connections_than_the_system_allows_files_are_refused_before_anything_starts(tmp_path: Path) -> None:
+    write_rows(tmp_path / "code.jsonl", {"content": "x"})
+    model = '[models.main]\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\nconcurrency = 4000\n'
+    (tmp_path / "run.toml").write_text(f'[source]\npath = "code.jsonl"\n{model}')
+    out = subprocess.run(
+        [sys.executable, "-m", "engine", "run.toml"], cwd=tmp_path, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 1024)),
+    )  # fmt: skip
+    assert out.returncode == 2
+    assert "need 4256 open files, and this system allows 1024" in out.stderr
+    assert not (tmp_path / "out").exists()

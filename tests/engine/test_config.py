@@ -1,11 +1,14 @@
 """The run file: every mistake at once, each with its place; nothing is guessed."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from engine import BadInput, config_of, load_config
 from engine.config import PAPER
+from engine.settings import SandboxSettings
+from sandbox.levels import BY_NAME
 
 MODEL = '[models.main]\nkind = "simulated"\n'
 
@@ -114,3 +117,8 @@ def test_only_models_between_format_and_until_are_needed(
          "output": {"until": until}}, Path(),
     )  # fmt: skip
     assert (config.reach.transform, config.reach.inference) == (transform, inference)
+
+
+def test_every_level_of_isolation_can_be_named_and_nothing_else() -> None:
+    field = SandboxSettings.model_fields["isolation"]
+    assert get_args(field.annotation) == ("auto", *BY_NAME)
