@@ -1,30 +1,56 @@
-"""A switch for tests: `ENGINE_FAULT=point:count` kills this process with SIGKILL when it comes to a point that often.
+"""A switch for tests: this process dies when it comes to a point for the so-many-th time.
 
-Points, in the order in which a result passes them: made (a call has answered), begin, commit (before), committed,
-append (with half of the rows written), appended.
+`ENGINE_FAULT=point:count` in the environment kills it with SIGKILL; `arm` does something else in its place. Points, in
+the order in which a result passes them: made (a call has answered), begin, commit (before), committed, append (with
+half of the rows written), appended.
 """
 
 import os
 import signal
-from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 
 POINTS = ("made", "begin", "commit", "committed", "append", "appended")
-_point, _, _count = os.environ.get("ENGINE_FAULT", "").partition(":")
-_seen: Counter[str] = Counter()
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(slots=True)
+class Switch:
+    """point: where; left: how many more times it is passed before; blow: what happens then."""
+
+    point: str = ""
+    left: int = 0
+    blow: Callable[[], None] = kill
+
+
+def _from_environment() -> Switch:
+    point, _, count = os.environ.get("ENGINE_FAULT", "").partition(":")
+    return Switch(point, int(count or 1))
+
+
+SWITCH = _from_environment()
+
+
+def arm(point: str, count: int, blow: Callable[[], None] = kill) -> None:
+    """Sets the switch; an empty point switches it off."""
+    SWITCH.point, SWITCH.left, SWITCH.blow = point, count, blow
 
 
 def reached(point: str) -> bool:
     """Whether it is time to die here."""
-    if point != _point:
+    if point != SWITCH.point:
         return False
-    _seen[point] += 1
-    return _seen[point] >= int(_count or 1)
+    SWITCH.left -= 1
+    return SWITCH.left <= 0
 
 
 def strike() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    SWITCH.blow()
 
 
 def strike_at(point: str) -> None:
-    if point == _point and reached(point):
+    if reached(point):
         strike()

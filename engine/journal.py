@@ -34,9 +34,14 @@ PACKED_BYTES = 512
 
 
 class Journal:
-    """Use as an async context manager; all methods may be called from the loop's thread only."""
+    """Use as an async context manager; all methods may be called from the loop's thread only.
 
-    def __init__(self, folder: Path | None) -> None:
+    own_thread: write in a thread of its own; without one the loop waits for the disk, which a simulation wants.
+    """
+
+    def __init__(self, folder: Path | None, *, own_thread: bool = True) -> None:
+        self._own_thread = own_thread
+        self._draining: asyncio.Handle | None = None
         self._folder = folder
         self._queue: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -48,6 +53,10 @@ class Journal:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        if not self._own_thread:
+            self._database.open()
+            self._outbox.recover()
+            return self
         opened: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._serve, args=(opened,), name="journal", daemon=True)
         self._thread.start()
@@ -56,7 +65,10 @@ class Journal:
 
     async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None,
                         traceback: TracebackType | None) -> None:  # fmt: skip
-        assert self._thread is not None
+        if self._thread is None:
+            self._drain()
+            self._close()
+            return
         self._queue.put(None)
         thread = self._thread
         await asyncio.shield(self._loop.run_in_executor(None, thread.join))
@@ -122,7 +134,16 @@ class Journal:
             raise self._failed
         future: asyncio.Future[T] = self._loop.create_future()
         self._queue.put((work, future))
+        if not self._own_thread and self._draining is None:
+            self._draining = self._loop.call_soon(self._drain)
         return await future
+
+    def _drain(self) -> None:
+        """Does what waits, in the loop's own thread."""
+        self._draining = None
+        batch = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        if batch:
+            self._commit([entry for entry in batch if entry is not None])
 
     async def retry(self, rejects: Iterable[tuple[str, str, str, int]], reason: str) -> int:
         """Takes rejects up again. rejects: (kind, id, source row, attempt of the line that stands) of each.

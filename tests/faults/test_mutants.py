@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MUTANTS = {path.stem: tomllib.loads(path.read_text()) for path in sorted(Path(__file__).parent.glob("mutants/*.toml"))}
-USUAL = ("row_told_before_it_is_written", "row_written_again_for_its_id", "lost_ticket", "credit_never_returned",
-         "swallowed_cancel")  # fmt: skip
+USUAL = ("rows_appended_before_the_commit", "row_written_again_for_its_id", "lost_ticket",
+         "result_used_and_not_recorded", "swallowed_cancel")  # fmt: skip
 PATIENCE_S = 60
 
 
