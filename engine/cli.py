@@ -24,7 +24,7 @@ from engine.errors import BadInput, EngineError, MachineFailed
 from engine.monitor import watch
 from engine.outbox import Outbox
 from engine.report import report_of, summary
-from engine.resuming import Again
+from engine.resuming import Again, outlook
 from engine.settings import Config
 
 USAGE = """\
@@ -135,6 +135,8 @@ async def _supervised(config: Config, how: Again, again: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, signals.put_nowait, signal.Signals(number).name)
     async with Engine(config, again=how) as engine:
+        if how.fork_of is not None:
+            print(await outlook(config, engine.journal), file=sys.stderr)
         running = asyncio.create_task(engine.run())
         watching = asyncio.create_task(watch(engine))
         stopping = asyncio.create_task(_stop_on_signals(engine, signals, running))

@@ -184,6 +184,14 @@ class Database:
     def rows_of_attached(self, statement: str, *values: Any) -> list[Any]:
         return self._attached.execute(statement, values).fetchall() if self._attached else []
 
+    def of_attached(self) -> tuple[str | None, dict[str, int], dict[str, int]]:
+        if self._attached is None:
+            return None, {}, {}
+        settings = self.rows_of_attached("SELECT value FROM meta WHERE name = 'settings'")
+        rows = dict(self.rows_of_attached("SELECT name, rows FROM files"))
+        rows[""] = self.rows_of_attached("SELECT count(*) FROM marks")[0][0]
+        return settings[0][0] if settings else None, dict(self.rows_of_attached("SELECT name, count FROM counts")), rows
+
     def beat(self) -> None:
         """To be called every few seconds: tells other hosts that this run is there."""
         if self._lock is not None:

@@ -81,6 +81,10 @@ class Journal:
         """Looks results up in another run's journal as well, and writes nothing to it. Raises: BadInput, FolderInUse."""
         await self._do(lambda: self._database.attach(journal))
 
+    async def attached(self) -> tuple[str | None, dict[str, int], dict[str, int]]:
+        """Of the run that is attached: its settings, its counts, the rows of its files and, as "", finished sources."""
+        return await self._do(self._database.of_attached)
+
     async def record(self, key: bytes, value: bytes, counts: Mapping[str, int] | None = None) -> None:
         """Records the result of a request and adds its counts; the first one recorded stays."""
         await self._do(lambda: self._record(key, value, counts or {}))

@@ -11,6 +11,7 @@ from engine.errors import BadInput, MachineFailed
 from engine.journal import Journal
 from engine.report import standing_rejects
 from engine.settings import Config
+from engine.spending import SPENT
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,32 @@ async def _retry(config: Config, journal: Journal, reason: str) -> None:
         [(reject["kind"], reject["id"], reject["source"]["row"], reject["attempt"]) for reject in found], reason
     )
     logger.info("%d rejects are taken up again", taken)
+
+
+async def outlook(config: Config, journal: Journal) -> str:
+    """What a fork changes and how many model calls that takes: at least, and about; from the old run's own figures."""
+    noted, counts, rows = await journal.attached()
+    if noted is None:
+        return ""
+    now = config.model_dump(mode="json")
+    differing = _differences(json.loads(noted), now)
+    calls = sum(count for name, count in counts.items() if name.startswith(SPENT) and name.endswith("|calls"))
+    asked, sources = rows.get("questions", 0) * config.prediction.samples, rows.get("", 0)
+    least, about = 0, 0
+    if any(_touches(name, role, now) for name in differing for role in ("revision", "verification")):
+        about = max(0, calls - sources - asked)
+    if any(_touches(name, "inference", now) for name in differing) or any("prediction." in name for name in differing):
+        least, about = asked, max(0, calls - sources)
+    if any(_touches(name, "transform", now) for name in differing):
+        least, about = sources, calls
+    told = f"changed: {', '.join(differing)}" if differing else "no setting is changed"
+    return f"a fork of a run that made {calls} model calls; {told}; needs at least {least} calls, about {about}"
+
+
+def _touches(name: str, role: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a setting is of a role's, or of the model that the role uses."""
+    section, _, rest = name.partition(".")
+    return section == role or (section == "models" and rest.split(".")[0] == settings.get(role, {}).get("model"))
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """Taking up an earlier run: forks, replays without a call, rejects taken up again, a smaller journal."""
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from engine import BadInput, Engine
-from engine.resuming import Again
+from engine.resuming import Again, outlook
 from tests.support.records import SECTIONS, reply_of
 from tests.support.runs import finished, rows, samples, settings, write_rows
 from tests.support.server import Reply, said, serving
@@ -57,6 +58,26 @@ async def test_a_fork_with_another_verifier_buys_nothing(tmp_path: Path) -> None
         assert samples(tmp_path / "new").keys() == samples(tmp_path / "out").keys()
         await finished(changed)  # going on needs no word of the fork
     assert len(script.asked) == bought
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "no setting is changed; needs at least 0 calls, about 0"),
+        ({"verification": {"equality": "strict"}}, r"verification\.equality; needs at least 0 calls, about \d+"),
+        ({"inference": {"temperature": 0.1}}, r"inference\.temperature.*; needs at least 8 calls, about 1\d"),
+        ({"models": {"main": {"model": "other"}}}, r"models\.main\.model; needs at least 4 calls, about \d\d"),
+    ],
+)
+async def test_a_fork_says_what_it_will_ask(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    async with serving(model) as script:
+        await finished(run_of(tmp_path, script.url))
+        if "models" in changes:
+            changes = {"models": {"main": {"base_url": script.url, "model": "other"}}}
+        config = run_of(tmp_path, script.url, output={"dir": "new"}, **changes)
+        async with Engine(config, again=Again(fork_of=tmp_path / "out")) as engine:
+            said_of_it = await outlook(config, engine.journal)
+    assert re.search(told, said_of_it), said_of_it
 
 
 async def test_a_fork_whose_origin_is_gone_says_so(tmp_path: Path) -> None:
@@ -148,6 +169,7 @@ async def test_the_commands_way_to_fork_replay_and_compact(tmp_path: Path) -> No
     assert (grown.returncode, "model calls would be needed" in grown.stderr) == (2, True)
     forked = command(*small, "--set", "verification.equality=strict", "--fork", "demo/strict", cwd=tmp_path)
     assert forked.returncode == 0, forked.stderr
+    assert "changed: verification.equality; needs at least 0 calls, about" in forked.stderr
     assert len(rows(tmp_path / "demo" / "strict" / "samples.jsonl")) == len(
         rows(tmp_path / "demo" / "out" / "samples.jsonl")
     )
