@@ -168,19 +168,3 @@ def test_a_first_signal_drains_and_the_same_command_continues(starter: Path) -> 
     ended = command("demo/run.toml", "--set", "output.dir=stopped", "--set", "sandbox.workers=1", cwd=starter)
     assert ended.returncode == 0
     assert samples(out) == samples(starter / "demo" / "out")
-
-
-@pytest.mark.parametrize("seen", [1, 12])
-def test_a_killed_run_goes_on_and_ends_with_the_same_rows(starter: Path, seen: int) -> None:
-    arguments = ["demo/run.toml", "--set", f"output.dir=killed{seen}"]
-    out = starter / "demo" / f"killed{seen}"
-    process = subprocess.Popen([sys.executable, "-m", "engine", *arguments], cwd=starter, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)  # fmt: skip
-    wait_for_programs(process, out, seen)
-    process.kill()
-    process.wait()
-    ended = command(*arguments, cwd=starter)
-    assert ended.returncode == 0
-    assert samples(out) == samples(starter / "demo" / "out")
-    lines = (out / "programs.jsonl").read_text().splitlines()
-    assert len(lines) == len({json.loads(line)["id"] for line in lines}) == 28

@@ -15,15 +15,14 @@ SPAWNED = Level(
     "spawned", False, False, False, frozenset(), "what macOS has, without its walls", spawned=True, system=""
 )
 LEVELS = {level.name: level for level in (*LADDER, SPAWNED)}
-USUAL = ("namespaces", "rlimits")
-PARAMETERS = [name if name in USUAL else pytest.param(name, marks=pytest.mark.slow) for name in LEVELS]
+PARAMETERS = ["auto", *(pytest.param(name, marks=pytest.mark.slow) for name in LEVELS)]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=PARAMETERS)
 async def box(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
-    opened = Sandbox(LIMITS, workers=2, isolation=LEVELS[request.param])
+    opened = Sandbox(LIMITS, workers=2, isolation=LEVELS.get(request.param, "auto"))
     try:
         await opened.__aenter__()
     except IsolationMissing as exc:
