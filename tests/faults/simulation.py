@@ -152,7 +152,8 @@ class World:
 
     async def process(self, folder: Path) -> None:
         """One process of the run, from opening to its end."""
-        async with Journal(folder, own_thread=False) as journal:
+        self.journal = Journal(folder, own_thread=False)
+        async with self.journal as journal:
             window = Window(self.chance.choice((1, 3, 8)), 10**9)
             sink = Boundaries(journal, "samples")
             queue_size = self.chance.choice((1, 4, 64))
@@ -205,7 +206,7 @@ class World:
             return False
         finally:
             faults.arm("", 0)
-            buried(loop)
+            buried(loop, self.journal)
 
     @staticmethod
     def follow(folder: Path, seen: list[str]) -> None:
@@ -216,15 +217,12 @@ class World:
         seen += whole[len(seen) :]
 
 
-def buried(loop: Loop) -> None:
+def buried(loop: Loop, journal: Journal) -> None:
     """Ends what a killed process leaves in this one; its journal has gone, so that nothing more is written."""
     tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        journal = next((local for local in _locals(task) if isinstance(local, Journal)), None)
-        if journal is not None:
-            journal._failed = MachineFailed("killed")
-            journal._database.connection.close()
-            journal._outbox.close()
+    journal._failed = MachineFailed("killed")
+    journal._database.connection.close()
+    journal._outbox.close()
     for task in tasks:
         task.cancel()
     while any(not task.done() for task in tasks):
@@ -233,10 +231,6 @@ def buried(loop: Loop) -> None:
         except (Killed, asyncio.CancelledError):
             continue
     loop.close()
-
-
-def _locals(task: "asyncio.Task[Any]") -> list[Any]:
-    return [value for frame in task.get_stack() for value in frame.f_locals.values()]
 
 
 def simulate(runs: int, first: int = 0) -> Counter[str]:
