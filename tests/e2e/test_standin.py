@@ -53,7 +53,7 @@ async def test_real_files_run_through_and_nothing_is_lost(tmp_path: Path, total:
 async def test_a_second_run_gives_the_same_rows(tmp_path: Path) -> None:
     with standin() as url:
         for name in ("one", "two"):
-            await finished(against(tmp_path, url, output={"dir": name}, limits={"max_files": 60}))
+            await finished(against(tmp_path, url, output={"dir": name}, limits={"max_files": 40}))
     assert unmeasured(tmp_path / "one") == unmeasured(tmp_path / "two")
     one, two = (
         sorted(rows(tmp_path / name / "rejects.jsonl"), key=lambda row: str(row["id"])) for name in ("one", "two")
@@ -65,7 +65,7 @@ async def test_broken_programs_are_there_again_after_repair(tmp_path: Path) -> N
     programs = {}
     for name, options in (("sound", ()), ("broken", ("--broken", "0.5"))):
         with standin(*options) as url:
-            await finished(against(tmp_path, url, output={"dir": name, "until": "parsed"}, limits={"max_files": 120}))
+            await finished(against(tmp_path, url, output={"dir": name, "until": "parsed"}, limits={"max_files": 80}))
         programs[name] = {row["source"]["line"]: row for row in rows(tmp_path / name / "programs.jsonl")}
     assert len(programs["sound"].keys() & programs["broken"].keys()) >= 0.95 * len(programs["sound"])
     repaired = [row for row in programs["broken"].values() if row["transform"]["attempts"] > 1]

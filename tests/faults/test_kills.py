@@ -147,6 +147,7 @@ async def test_killed_at_every_named_point_nothing_is_lost(tmp_path: Path) -> No
     await killed_and_finished(tmp_path, [f"{point}:{count}" for count in (6, 12) for point in POINTS])
 
 
+@pytest.mark.slow
 async def test_killed_at_random_points_nothing_is_lost(tmp_path: Path) -> None:
     chance = random.Random(1)
     await killed_and_finished(tmp_path, [f"{chance.choice(POINTS)}:{chance.randint(2, 30)}" for _ in range(6)])
