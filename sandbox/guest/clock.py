@@ -11,7 +11,7 @@ import os
 import time
 from typing import Any, Callable
 
-REAL_DATE, REAL_DATETIME = datetime.date, datetime.datetime
+REAL_DATETIME = datetime.datetime
 
 
 def shift(shift_s: float, zone: str) -> None:

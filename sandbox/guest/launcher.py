@@ -66,7 +66,7 @@ def zygote(control: Control, config: dict[str, Any], around: walls.Walls) -> Non
         os._exit(1)
     gc.collect()
     gc.freeze()
-    control.tell(b"R", version=sys.version, missing=missing, queue_time=around.processes is not None)
+    control.tell(b"R", missing=missing)
     try:
         Zygote(control, around, lambda job, text, first: fork(around, job, text, first)).serve()
     except Exception as exc:

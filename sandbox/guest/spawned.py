@@ -44,7 +44,7 @@ def main(fd: int) -> None:
     except OSError as exc:
         control.tell(b"N", reason=str(exc))
         os._exit(1)
-    control.tell(b"R", version=sys.version, missing=waiting.missing, queue_time=around.processes is not None)
+    control.tell(b"R", missing=waiting.missing)
     try:
         Zygote(control, around, lambda job, text, first: waiting.take(job, text, first)).serve()
     except Exception as exc:
