@@ -148,7 +148,9 @@ class Sandbox:
             failed = [str(exc)]
         if failed:
             self._discard(worker)
-            return f"its self-test failed: {'; '.join(failed)}"
+            why = f"its self-test failed: {'; '.join(failed)}"
+            log.warning("the level %s could be had here, but %s", level.name, why)
+            return why
         self._idle.append(worker)
         return ""
 

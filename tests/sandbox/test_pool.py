@@ -15,7 +15,7 @@ import anyio.lowlevel
 import pytest
 
 from sandbox import GuestUnusable, IsolationMissing, JobRefused, Limits, Sandbox, SandboxError
-from sandbox.levels import BY_NAME, Level
+from sandbox.levels import BY_NAME, LADDER, Level
 from tests.support.processes import alive, children
 
 LIMITS = Limits(cpu_s=1.0, wall_s=1.0, memory_bytes=256 << 20, value_bytes=2000)
@@ -287,3 +287,13 @@ async def test_a_caller_that_goes_while_a_zygote_starts_leaves_nothing() -> None
         assert (await opened.run(ONE, "f", {})).value == "1"
     assert opened.statistics().zygotes == 0
     assert not [pid for pid in pids if alive(pid)]
+
+
+async def test_auto_takes_the_strongest_level_that_this_machine_has_at_all() -> None:
+    async with box() as opened:
+        taken = opened.isolation
+    for level in LADDER[: [level.name for level in LADDER].index(taken)]:
+        with pytest.raises(IsolationMissing) as missing:
+            async with box(isolation=level):
+                pass
+        assert "self-test failed" not in str(missing.value)
