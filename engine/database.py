@@ -225,4 +225,5 @@ class Database:
             self._lock.release()
         if self._attached is not None:
             self._attached.close()
-        self.connection.close()
+        if self._connection is not None:
+            self._connection.close()

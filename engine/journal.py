@@ -169,9 +169,11 @@ class Journal:
             self._database.open()
             self._outbox.recover()
         except EngineError as exc:
+            self._let_go()
             self._loop.call_soon_threadsafe(opened.set_exception, exc)
             return
         except (OSError, sqlite3.Error) as exc:
+            self._let_go()
             failed = MachineFailed(f"{self._folder}: the journal cannot be opened: {exc}")
             self._loop.call_soon_threadsafe(opened.set_exception, failed)
             return
@@ -284,6 +286,10 @@ class Journal:
         with suppress(OSError, sqlite3.Error):
             if self._failed is None:
                 self._outbox.sync()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """The folder is free for the next run, in this process too."""
         self._outbox.close()
         self._database.close()
 

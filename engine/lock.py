@@ -27,6 +27,7 @@ class Lock:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "run.lock"
         self._beaten = 0.0
+        self._taken = False
 
     def take(self) -> None:
         """Raises: FolderInUse, OSError."""
@@ -37,6 +38,7 @@ class Lock:
                 f"the same command continues {STALE_S:g} s after it was last heard of"
             )
         self._write()
+        self._taken = True
 
     def beat(self) -> None:
         if time.monotonic() - self._beaten >= BEAT_S and self.path.exists():
@@ -44,7 +46,8 @@ class Lock:
             os.utime(self.path)
 
     def release(self) -> None:
-        self.path.unlink(missing_ok=True)
+        if self._taken:  # and not another run's
+            self.path.unlink(missing_ok=True)
 
     def holder(self) -> str:
         """Who holds the folder, in words."""

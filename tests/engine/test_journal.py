@@ -70,6 +70,10 @@ async def test_a_file_that_something_else_wrote_to_is_refused_and_untouched(tmp_
         async with Journal(tmp_path):
             pass
     assert (tmp_path / "rows.jsonl").read_bytes() == before
+    assert not (tmp_path / "run.lock").exists()
+    (tmp_path / "rows.jsonl").write_bytes(before.removesuffix(b"not ours\n"))
+    async with Journal(tmp_path) as journal:  # what refused the folder does not hold it
+        assert await journal.rows("rows") == 1
 
 
 async def test_a_second_run_on_the_folder_is_refused(tmp_path: Path) -> None:
@@ -125,6 +129,7 @@ async def test_who_is_refused_a_folder_is_told_who_holds_it(tmp_path: Path) -> N
         with pytest.raises(FolderInUse, match=rf"process {os.getpid()} on .* since 20"):
             async with Journal(tmp_path):
                 pass
+        assert (tmp_path / "run.lock").exists()  # who was refused took nothing away
     assert not (tmp_path / "run.lock").exists()
 
 
