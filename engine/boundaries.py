@@ -76,7 +76,7 @@ class Boundaries:
         await self.journal.tally(tally.id, tally.counts)
 
     async def finished(self, ticket: Ticket) -> None:
-        await self.journal.mark(ticket.id, ticket.rejected or "")
+        await self.journal.mark(ticket.id, ticket.rejected or "", ticket.counts.table())
 
 
 def _module_counts(reject: Reject) -> Mapping[str, int]:

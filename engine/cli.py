@@ -23,7 +23,7 @@ from engine.database import Database
 from engine.errors import BadInput, EngineError, MachineFailed
 from engine.monitor import watch
 from engine.outbox import Outbox
-from engine.report import report_of, summary
+from engine.report import report_of, standing_rejects, summary
 from engine.resuming import Again, outlook
 from engine.settings import Config
 
@@ -119,12 +119,13 @@ def _compact(arguments: Sequence[str]) -> int:
         outbox.recover()
         outbox.sync()
         outbox.close()
-        database.compact()
+        dropped = database.compact(reject["source"]["row"] for reject in standing_rejects(folder))
         database.close()
     except (OSError, sqlite3.Error) as exc:
         raise MachineFailed(f"{folder}: its journal cannot be made smaller: {exc}; it is as it was") from exc
     after = (folder / "journal.sqlite").stat().st_size
-    print(f"{folder / 'journal.sqlite'}: {before} bytes, now {after}")
+    print(f"{folder / 'journal.sqlite'}: {before} bytes, now {after}; {dropped} results were dropped that only finished "
+          "source rows had asked for: going on needs none of them, an extension or a fork would ask again")  # fmt: skip
     return 0
 
 

@@ -6,7 +6,8 @@ before write-ahead logging is switched on, so that no memory is shared, and one 
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,14 @@ from engine.errors import BadInput, FolderInUse, MachineFailed
 from engine.lock import Lock
 
 logger = logging.getLogger(__name__)
-SCHEMA = 2
+SCHEMA = 3
 CHECKED_BYTES = 256 << 20
 """A larger journal's effects are not read through at every start; a damaged one among them is found when it is used."""
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE effects (id INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL, packed INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE effects (id INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL, packed INTEGER NOT NULL DEFAULT 0, source TEXT);
 CREATE UNIQUE INDEX effect_keys ON effects (key);
-CREATE TABLE marks (id TEXT PRIMARY KEY, ending TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE marks (id TEXT PRIMARY KEY, ending TEXT NOT NULL, kinds TEXT NOT NULL DEFAULT '{}') WITHOUT ROWID;
 CREATE TABLE files (name TEXT PRIMARY KEY, rows INTEGER NOT NULL, bytes INTEGER NOT NULL);
 CREATE TABLE emitted (file TEXT NOT NULL, id TEXT NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (file, id)) WITHOUT ROWID;
 CREATE TABLE outbox (file TEXT NOT NULL, offset INTEGER NOT NULL, line BLOB NOT NULL);
@@ -30,7 +31,9 @@ CREATE TABLE retried (kind TEXT NOT NULL, id TEXT NOT NULL, attempt INTEGER NOT 
 """
 MIGRATIONS = {
     1: """ALTER TABLE effects ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE retried (kind TEXT NOT NULL, id TEXT NOT NULL, attempt INTEGER NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID"""
+CREATE TABLE retried (kind TEXT NOT NULL, id TEXT NOT NULL, attempt INTEGER NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID""",
+    2: """ALTER TABLE effects ADD COLUMN source TEXT;
+ALTER TABLE marks ADD COLUMN kinds TEXT NOT NULL DEFAULT '{}'""",
 }
 """What brings a journal of that schema to the next."""
 SMALL = ("meta", "marks", "files", "emitted", "outbox", "counts", "retried")
@@ -133,7 +136,7 @@ class Database:
                 fresh.run(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", *row)  # noqa: S608  # names of ours
         kept = 0
         for row in self._readable():
-            fresh.run("INSERT OR IGNORE INTO effects VALUES (?, ?, ?, ?)", *row)
+            fresh.run("INSERT OR IGNORE INTO effects VALUES (?, ?, ?, ?, ?)", *row)
             kept += 1
         fresh.run("COMMIT")
         last = fresh.first("SELECT max(id) FROM effects") or 0
@@ -215,10 +218,23 @@ class Database:
     def table(self, statement: str) -> dict[str, int]:
         return dict(self.rows(statement))
 
-    def compact(self) -> None:
-        """Gives back the pages that are free."""
+    def compact(self, kept: Iterable[str]) -> int:
+        """Drops the results that only finished source rows asked for, and gives back the pages that are free.
+
+        kept: source rows whose results stay, finished or not. Returns how many results were dropped.
+        """
+        self.run("BEGIN IMMEDIATE")
+        self.run("CREATE TEMP TABLE kept (id TEXT PRIMARY KEY)")
+        self.connection.executemany("INSERT OR IGNORE INTO kept VALUES (?)", ((id_,) for id_ in kept))
+        dropped = self.connection.execute(
+            "DELETE FROM effects WHERE source IN (SELECT id FROM marks WHERE ending = '') "
+            "AND source NOT IN (SELECT id FROM kept)"
+        ).rowcount
+        self.run("INSERT OR REPLACE INTO meta VALUES ('compacted', ?)", datetime.now(UTC).isoformat(timespec="seconds"))
+        self.run("COMMIT")
         self.run("VACUUM")
         self.run("PRAGMA wal_checkpoint(TRUNCATE)")
+        return dropped
 
     def close(self) -> None:
         if self._lock is not None:

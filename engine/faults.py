@@ -1,8 +1,8 @@
 """A switch for tests: this process dies when it comes to a point for the so-many-th time.
 
-`ENGINE_FAULT=point:count` in the environment kills it with SIGKILL; `arm` does something else in its place. Points, in
-the order in which a result passes them: made (a call has answered), begin, commit (before), committed, append (with
-half of the rows written), appended.
+`ENGINE_FAULT=point:count` in the environment kills it with SIGKILL, `point:count:thread` ends only the thread that comes
+there; `arm` does something else in its place. Points, in the order in which a result passes them: made (a call has
+answered), begin, commit (before), committed, append (with half of the rows written), appended.
 """
 
 import os
@@ -17,6 +17,10 @@ def kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def end_thread() -> None:
+    raise SystemExit
+
+
 @dataclass(slots=True)
 class Switch:
     """point: where; left: how many more times it is passed before; blow: what happens then."""
@@ -27,8 +31,8 @@ class Switch:
 
 
 def _from_environment() -> Switch:
-    point, _, count = os.environ.get("ENGINE_FAULT", "").partition(":")
-    return Switch(point, int(count or 1))
+    point, count, how = (*os.environ.get("ENGINE_FAULT", "").split(":"), "", "")[:3]
+    return Switch(point, int(count or 1), end_thread if how == "thread" else kill)
 
 
 SWITCH = _from_environment()

@@ -9,7 +9,7 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import anyio
@@ -17,7 +17,7 @@ import anyio.abc
 
 from engine.errors import BadInput, EngineError, MachineFailed, OutOfService, Stopped, TooManyBugs
 from engine.inbox import Inbox
-from engine.tickets import Ticket, Window, Withheld
+from engine.tickets import SOURCE, Conservation, Ticket, Window, Withheld
 from sandbox import JobRefused, SandboxError
 from stages.errors import Misconfigured, Rejected, Unavailable
 from stages.identity import Kind
@@ -68,30 +68,6 @@ class Sink(Protocol):
     async def finished(self, ticket: Ticket) -> None: ...
 
 
-@dataclass(slots=True)
-class Conservation:
-    """read = finished + rejected + live, per kind, at every moment."""
-
-    read: Counter[str] = field(default_factory=Counter)
-    finished: Counter[str] = field(default_factory=Counter)
-    rejected: Counter[str] = field(default_factory=Counter)
-
-    def live(self, kind: str) -> int:
-        return self.read[kind] - self.finished[kind] - self.rejected[kind]
-
-    def settled(self, kind: str, outcomes: Sequence[tuple[str, bool]]) -> None:
-        """Counts one settled record of `kind`; outcomes are (kind, whether it is a reject) of all it gave."""
-        for other, rejected in outcomes:
-            if other != kind:
-                self.read[other] += 1
-                self.rejected[other] += rejected
-        going_on = sum(name == kind and not rejected for name, rejected in outcomes)
-        self.read[kind] += max(0, going_on - 1)  # the first is the record itself, the others are new
-        if not going_on:
-            ended = self.rejected if (kind, True) in outcomes else self.finished
-            ended[kind] += 1
-
-
 class Flow:
     """The running graph. Use as an async context manager; `failure` holds what stopped it, if anything did."""
 
@@ -136,6 +112,11 @@ class Flow:
     def live(self) -> int:
         return len(self._tickets)
 
+    @property
+    def live_counts(self) -> Counter[str]:
+        """What has come so far of the source rows that are live, by name as in `Conservation.table`."""
+        return sum((Counter(ticket.counts.table()) for ticket in self._tickets), Counter())
+
     def statistics(self) -> Mapping[str, tuple[int, int]]:
         """Of each node: records waiting, records worked on."""
         return {name: (len(inbox), self.busy[name]) for name, inbox in self.inboxes.items()}
@@ -159,7 +140,8 @@ class Flow:
         await self.window.enter(ticket)
         self._opened(ticket)
         ticket.live += 1
-        self.counts.read[self._graph.identity(record)[0]] += 1
+        for counts in (self.counts, ticket.counts):
+            counts.opened(self._graph.identity(record)[0])
         await self.inboxes[node].put((ticket, record), self._graph.urgency(record))
         await asyncio.sleep(0)  # lets it take its permit, so that demand is measured and not guessed
 
@@ -167,8 +149,8 @@ class Flow:
         """Accounts for a source row that cannot become a record."""
         await self.window.enter(ticket)
         self._opened(ticket)
-        self.counts.read[reject.kind] += 1
-        self.counts.rejected[reject.kind] += 1
+        for counts in (self.counts, ticket.counts):
+            counts.opened(reject.kind, rejected=True)
         try:
             await self._sink.reject(ticket, reject, stage)
             await self._finish(ticket)
@@ -183,6 +165,7 @@ class Flow:
         inbox = self.inboxes[node.name]
         while True:
             ticket, record = await inbox.get()
+            SOURCE.set(ticket.id)
             self.busy[node.name] += 1
             try:
                 await self._handle(node, ticket, record)
@@ -247,8 +230,10 @@ class Flow:
                 if (crossed := await self._sink.cross(ticket, outcome)) is not None:
                     onward.append(crossed)
                 else:
-                    self.counts.finished[kinds[-1][0]] += 1
-        self.counts.settled(self._graph.identity(record)[0], kinds)
+                    for counts in (self.counts, ticket.counts):
+                        counts.finished[kinds[-1][0]] += 1
+        for counts in (self.counts, ticket.counts):
+            counts.settled(self._graph.identity(record)[0], kinds)
         ticket.live += len(onward)
         for outcome in onward:
             await self._send(node, ticket, outcome)

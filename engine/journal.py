@@ -8,6 +8,7 @@ Every call returns only when what it wrote is on disk (group commit). A folder o
 """
 
 import asyncio
+import json
 import logging
 import queue
 import sqlite3
@@ -73,9 +74,9 @@ class Journal:
         thread = self._thread
         await asyncio.shield(self._loop.run_in_executor(None, thread.join))
 
-    async def effect(self, key: bytes) -> bytes | None:
-        """The recorded result of a request, by its key."""
-        return await self._do(lambda: self._effect(key))
+    async def effect(self, key: bytes, source: str = "") -> bytes | None:
+        """The recorded result of a request, by its key. source: the row that asks."""
+        return await self._do(lambda: self._effect(key, source))
 
     async def attach(self, journal: Path) -> None:
         """Looks results up in another run's journal as well, and writes nothing to it. Raises: BadInput, FolderInUse."""
@@ -85,9 +86,12 @@ class Journal:
         """Of the run that is attached: its settings, its counts, the rows of its files and, as "", finished sources."""
         return await self._do(self._database.of_attached)
 
-    async def record(self, key: bytes, value: bytes, counts: Mapping[str, int] | None = None) -> None:
-        """Records the result of a request and adds its counts; the first one recorded stays."""
-        await self._do(lambda: self._record(key, value, counts or {}))
+    async def record(self, key: bytes, value: bytes, counts: Mapping[str, int] | None = None, source: str = "") -> None:
+        """Records the result of a request and adds its counts; the first one recorded stays.
+
+        source: the row that asked; once it is finished and no other has asked the same, no resume needs the result.
+        """
+        await self._do(lambda: self._record(key, value, counts or {}, source))
 
     async def emit(self, file: str, id_: str, content: Mapping[str, Any], counts: Mapping[str, int]) -> int:
         """Appends a row to `<file>.jsonl` and adds its counts, once for each id. Returns its line number, from 0."""
@@ -97,9 +101,9 @@ class Journal:
         """Adds counts that belong to no row, once for each id."""
         await self._do(lambda: self._tally(id_, counts))
 
-    async def mark(self, id_: str, ending: str) -> None:
-        """Marks a source row as finished ("") or rejected (its reason)."""
-        await self._do(lambda: self._database.run("INSERT OR REPLACE INTO marks VALUES (?, ?)", id_, ending))
+    async def mark(self, id_: str, ending: str, kinds: Mapping[str, int] | None = None) -> None:
+        """Marks a source row as finished ("") or rejected (its reason). kinds: what came of it, for the report."""
+        await self._do(lambda: self._mark(id_, ending, kinds or {}))
 
     async def marked(self, ids: Sequence[str]) -> dict[str, str]:
         """How those of the source rows that are finished have ended."""
@@ -109,7 +113,7 @@ class Journal:
 
     async def unmark(self) -> None:
         """Forgets which source rows are finished."""
-        await self._do(lambda: self._database.run("DELETE FROM marks"))
+        await self._do(self._unmark)
 
     async def rows(self, file: str) -> int:
         """How many rows a file has."""
@@ -141,6 +145,11 @@ class Journal:
         if not self._own_thread and self._draining is None:
             self._draining = self._loop.call_soon(self._drain)
         return await future
+
+    def _abandon(self, work: "list[tuple[Callable[[], Any], asyncio.Future[Any]]]") -> None:
+        """Tells all who wait that nothing is written any more; in the loop's thread, where nobody can come later."""
+        waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        _tell([(entry[1], None, self._failed) for entry in (*work, *waiting) if entry is not None])
 
     def _drain(self) -> None:
         """Does what waits, in the loop's own thread."""
@@ -178,12 +187,19 @@ class Journal:
             self._loop.call_soon_threadsafe(opened.set_exception, failed)
             return
         self._loop.call_soon_threadsafe(opened.set_result, None)
-        closing = False
-        while not closing:
-            batch = self._batch()
-            closing = None in batch
-            self._commit([entry for entry in batch if entry is not None])
-        self._close()
+        closing, work = False, []
+        try:
+            while not closing:
+                batch = self._batch()
+                closing, work = None in batch, [entry for entry in batch if entry is not None]
+                self._commit(work)
+        except BaseException as exc:  # whatever ends this thread: nobody may wait for it
+            self._failed = MachineFailed(f"{self._folder}: the journal's thread has ended: {exc!r}")
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._abandon, work)
+            raise
+        finally:
+            self._close()
 
     def _batch(self) -> "list[tuple[Callable[[], Any], asyncio.Future[Any]] | None]":
         """What waits to be done; nothing, if nothing does for a while."""
@@ -238,18 +254,21 @@ class Journal:
         faults.strike_at("appended")
         return results
 
-    def _effect(self, key: bytes) -> bytes | None:
-        statement = "SELECT value, packed FROM effects WHERE key = ?"
-        found = self._database.rows(statement, key) or self._database.rows_of_attached(statement, key)
+    def _effect(self, key: bytes, source: str) -> bytes | None:
+        statement = "SELECT value, packed, source FROM effects WHERE key = ?"
+        found = self._database.rows(statement, key)
+        if found and found[0][2] not in (None, source):
+            self._database.run("UPDATE effects SET source = NULL WHERE key = ?", key)
+        found = found or self._database.rows_of_attached(statement, key)
         if not found:
             return None
-        value, packed = found[0]
+        value, packed, _ = found[0]
         return self._unpacker.decompress(value) if packed else bytes(value)
 
-    def _record(self, key: bytes, value: bytes, counts: Mapping[str, int]) -> None:
+    def _record(self, key: bytes, value: bytes, counts: Mapping[str, int], source: str) -> None:
         packed = self._packer.compress(value) if len(value) >= PACKED_BYTES else value
-        self._database.run("INSERT OR IGNORE INTO effects (key, value, packed) VALUES (?, ?, ?)", key, packed,
-                           int(packed is not value))  # fmt: skip
+        self._database.run("INSERT OR IGNORE INTO effects (key, value, packed, source) VALUES (?, ?, ?, ?)", key,
+                           packed, int(packed is not value), source or None)  # fmt: skip
         self._add(counts)
 
     def _emit(self, file: str, id_: str, content: Mapping[str, Any], counts: Mapping[str, int]) -> int:
@@ -268,6 +287,21 @@ class Journal:
             self._database.run("INSERT INTO counts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET "
                                "count = count + excluded.count", name, count)  # fmt: skip
 
+    def _mark(self, id_: str, ending: str, kinds: Mapping[str, int]) -> None:
+        self._forget(id_)
+        self._database.run("INSERT INTO marks VALUES (?, ?, ?)", id_, ending, json.dumps(kinds))
+        self._add(kinds)
+
+    def _forget(self, id_: str) -> None:
+        """Takes a mark away, and what it has added to the report."""
+        kinds = json.loads(self._database.first("SELECT kinds FROM marks WHERE id = ?", id_) or "{}")
+        self._database.run("DELETE FROM marks WHERE id = ?", id_)
+        self._add({name: -count for name, count in kinds.items()})
+
+    def _unmark(self) -> None:
+        self._database.run("DELETE FROM marks")
+        self._database.run("DELETE FROM counts WHERE name GLOB 'kinds.*'")
+
     def _retry(self, rejects: tuple[tuple[str, str, str, int], ...], reason: str) -> int:
         taken = 0
         for kind, id_, source, attempt in rejects:
@@ -276,7 +310,7 @@ class Journal:
                 continue
             taken += 1
             self._database.run("INSERT OR REPLACE INTO retried VALUES (?, ?, ?)", kind, id_, attempt + 1)
-            self._database.run("DELETE FROM marks WHERE id = ?", source)
+            self._forget(source)
             self._add({f"rejects.{kind}.{reason}": -1})
         refusal = f'{{"rejected":["{reason}",%'
         self._database.run("DELETE FROM effects WHERE packed = 0 AND CAST(value AS TEXT) LIKE ?", refusal)

@@ -16,7 +16,7 @@ import orjson
 from engine import faults
 from engine.journal import Journal
 from engine.spending import Spending
-from engine.tickets import Withheld
+from engine.tickets import SOURCE, Withheld
 from sandbox import Clock, Draws, Guest, Limits, Run, Sandbox, Trace
 from stages.errors import Rejected
 from stages.inference import ChatRequest, Model
@@ -36,23 +36,28 @@ class Effects:
     made: int = 0
     replayed: int = 0
     withheld: int = 0
-    _flights: dict[bytes, asyncio.Future[bytes]] = field(default_factory=dict)
+    _flights: dict[bytes, tuple[str, asyncio.Future[bytes]]] = field(default_factory=dict)
 
     async def of(self, request: Any, make: Callable[[], Awaitable[tuple[bytes, Mapping[str, int]]]]) -> bytes:
         """The result of a request, made at most once; `make` gives it with what it adds to the report's counts."""
         key = hashlib.sha256(json.dumps(request, sort_keys=True).encode("utf-8", "surrogatepass")).digest()
-        while (flight := self._flights.get(key)) is not None:
+        source = SOURCE.get()
+        while (found := self._flights.get(key)) is not None:
+            asker, flight = found
             await asyncio.wait([flight])
             if not flight.cancelled() and flight.exception() is None:
                 self.replayed += 1
+                if asker != source:
+                    await self.journal.effect(key, source)  # notes that another row needs it too
                 return flight.result()
-        flight = self._flights[key] = asyncio.get_running_loop().create_future()
+        flight = asyncio.get_running_loop().create_future()
+        self._flights[key] = source, flight
         try:
-            value = await self.journal.effect(key)
+            value = await self.journal.effect(key, source)
             if value is None:
                 value, counts = await make()
                 faults.strike_at("made")
-                await self.journal.record(key, value, counts)
+                await self.journal.record(key, value, counts, source)
                 self.made += 1
             else:
                 self.replayed += 1
@@ -93,7 +98,10 @@ class JournalledModel:
                 return orjson.dumps({"rejected": [exc.reason, exc.detail]}), {}
             return orjson.dumps({"answer": asdict(answer)}), self.spending.add(self.model.name, answer.usage)
 
-        found = orjson.loads(await self.effects.of({"model": self.model.body(request)}, make))
+        body = self.model.body(request)
+        if request.seed == 0 == body.get("seed"):
+            del body["seed"]  # the first sample is the same answer whether more are wanted or not
+        found = orjson.loads(await self.effects.of({"model": body}, make))
         if "rejected" in found:
             raise Rejected(*found["rejected"])
         return Answer(**{**found["answer"], "usage": Usage(**found["answer"]["usage"])})

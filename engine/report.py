@@ -1,7 +1,7 @@
 """report.json and the summary: what went in, what came out, what was dropped and why, what it cost."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,14 +33,15 @@ async def report_of(engine: "Engine") -> dict[str, Any]:
     endings = await engine.journal.endings()
     finished = endings.pop("", 0)
     live = engine.flow.live
-    nested = _nested(await engine.journal.counts())
+    counts = await engine.journal.counts()
+    nested = _nested(counts)
     return {
         "schema": SCHEMA,
         "source": {
             "read": finished + sum(endings.values()) + live, "finished": finished,
             "rejected": dict(sorted(endings.items())), "live": live,
         },
-        "kinds": _kinds(engine),
+        "kinds": _kinds(Counter(counts) + engine.flow.live_counts),
         "samples": nested.get("samples", {}),
         "verdicts": nested.get("verdicts", {}),
         "rejects": nested.get("rejects", {}),
@@ -57,14 +58,13 @@ async def report_of(engine: "Engine") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _kinds(engine: "Engine") -> dict[str, dict[str, int]]:
-    """read = finished + rejected + live for each kind of record, in this process."""
-    counts = engine.flow.counts
-    return {
-        kind: {"read": counts.read[kind], "finished": counts.finished[kind], "rejected": counts.rejected[kind],
-               "live": counts.live(kind)}
-        for kind in sorted(counts.read)
-    }  # fmt: skip
+def _kinds(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """read = finished + rejected + live for each kind of record: of finished source rows, and of those live now."""
+    tree = _nested(counts).get("kinds", {})
+    rows = {
+        kind: {name: found.get(name, 0) for name in ("read", "finished", "rejected")} for kind, found in tree.items()
+    }
+    return {kind: {**row, "live": row["read"] - row["finished"] - row["rejected"]} for kind, row in rows.items()}
 
 
 def _nested(counts: Mapping[str, int]) -> dict[str, Any]:

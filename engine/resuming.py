@@ -48,6 +48,9 @@ async def take_up(config: Config, journal: Journal, again: Again) -> bool:
             raise BadInput(f"{config.folder}: this folder's run has other settings: {', '.join(differing)}; "
                            "set them back, or give --fork NEWDIR, which takes what was paid for along")  # fmt: skip
         if extended:  # finished rows have more to give: they are replayed, and what was paid for is not asked again
+            if (compacted := await journal.note("compacted")) is not None:
+                logger.warning("%s: results of finished rows were dropped (compact, %s); %s asks for them again",
+                               config.folder, compacted, ", ".join(extended))  # fmt: skip
             await journal.unmark()
     if again.retry:
         await _retry(config, journal, again.retry)
@@ -130,6 +133,7 @@ def _extended(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """The settings that differ and only add rows, by name."""
     old, new = before["prediction"], now["prediction"]
     more = [("prediction.pairs", old["pairs"] < new["pairs"]),
+            ("prediction.samples", old["samples"] < new["samples"]),
             ("prediction.directions", set(old["directions"]) < set(new["directions"]))]  # fmt: skip
     return [name for name, adds in more if adds]
 

@@ -1,7 +1,9 @@
 """Tickets: the live count of one source row's descendants, and the window that bounds how many are live."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import anyio
@@ -9,6 +11,42 @@ import anyio
 from stages.records import Origin, Row
 
 Listener = Callable[[Row], Awaitable[None]]
+SOURCE: ContextVar[str] = ContextVar("SOURCE", default="")
+"""The id of the source row that is worked on; empty outside of the flow."""
+
+
+@dataclass(slots=True)
+class Conservation:
+    """read = finished + rejected + live, per kind, at every moment."""
+
+    read: Counter[str] = field(default_factory=Counter)
+    finished: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def live(self, kind: str) -> int:
+        return self.read[kind] - self.finished[kind] - self.rejected[kind]
+
+    def opened(self, kind: str, *, rejected: bool = False) -> None:
+        """Counts a record that came in from outside."""
+        self.read[kind] += 1
+        self.rejected[kind] += rejected
+
+    def settled(self, kind: str, outcomes: Sequence[tuple[str, bool]]) -> None:
+        """Counts one settled record of `kind`; outcomes are (kind, whether it is a reject) of all it gave."""
+        for other, rejected in outcomes:
+            if other != kind:
+                self.read[other] += 1
+                self.rejected[other] += rejected
+        going_on = sum(name == kind and not rejected for name, rejected in outcomes)
+        self.read[kind] += max(0, going_on - 1)  # the first is the record itself, the others are new
+        if not going_on:
+            ended = self.rejected if (kind, True) in outcomes else self.finished
+            ended[kind] += 1
+
+    def table(self) -> dict[str, int]:
+        """All counts by name, as the report keeps them: `kinds.program.read`."""
+        named = (("read", self.read), ("finished", self.finished), ("rejected", self.rejected))
+        return {f"kinds.{kind}.{name}": count for name, counter in named for kind, count in counter.items() if count}
 
 
 @dataclass(slots=True, eq=False)
@@ -16,7 +54,7 @@ class Ticket:
     """One source row in the flow. live: records that descend from it and are not settled yet.
 
     id names the row in the journal's marks; size_bytes is what it counts against limits.live_bytes. rows and
-    rejects are what has come of it. listener gets each finished row; done is set when all has settled.
+    rejects are what has come of it, counts the same by kind of record. listener gets each finished row; done is set when all has settled.
     """
 
     id: str
@@ -26,6 +64,7 @@ class Ticket:
     live: int = 0
     rows: int = 0
     rejects: list[str] = field(default_factory=list)
+    counts: Conservation = field(default_factory=Conservation)
     cancelled: bool = False
     scopes: set[anyio.CancelScope] = field(default_factory=set)
     done: asyncio.Event = field(default_factory=asyncio.Event)

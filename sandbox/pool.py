@@ -138,21 +138,34 @@ class Sandbox:
         """Why a level cannot be used here; "" when it can, and then its first zygote is there."""
         if level.impossible():
             return level.impossible()
-        try:
-            worker = await self._start(level, Kind())
-        except IsolationMissing as exc:
-            return str(exc)
+        for _ in range(TRIES):
+            try:
+                failed = await self._failures(level)
+            except IsolationMissing as exc:
+                return str(exc)
+            except SandboxError as exc:  # something ended it in mid-test, which says nothing about the level
+                failed = [str(exc)]
+                continue
+            break
+        if not failed:
+            return ""
+        why = f"its self-test failed: {'; '.join(failed)}"
+        log.warning("the level %s could be had here, but %s", level.name, why)
+        return why
+
+    async def _failures(self, level: Level) -> list[str]:
+        """What a first zygote of the level did not withstand; it stays, if it withstood all."""
+        worker = await self._start(level, Kind())
         try:
             failed = selftest.failures(level, await selftest.tested(worker, self._silence_s))
-        except SandboxError as exc:
-            failed = [str(exc)]
+        except SandboxError:
+            self._discard(worker)
+            raise
         if failed:
             self._discard(worker)
-            why = f"its self-test failed: {'; '.join(failed)}"
-            log.warning("the level %s could be had here, but %s", level.name, why)
-            return why
-        self._idle.append(worker)
-        return ""
+        else:
+            self._idle.append(worker)
+        return failed
 
     async def _look_inside(self) -> None:
         """Takes the modules that jobs can see for the guest's; what is installed and cannot be seen is reported."""

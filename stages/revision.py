@@ -83,7 +83,10 @@ def _tags(question: Question, sample: Attempted) -> list[str]:
 
 
 def question_row(question: Question) -> Row:
-    """The line of a question whose last sample has settled, with its pass rates over all that were answered."""
+    """The line of a question whose last sample has settled, with its pass rates over all that were answered.
+
+    More samples in a later run give it another line, which supersedes.
+    """
     answered = [sample for sample in question.samples if sample.turns]
     first = sum(sample.turns[0].verdict == "right" for sample in answered)
     final = sum(sample.last.verdict == "right" for sample in answered)
@@ -92,7 +95,7 @@ def question_row(question: Question) -> Row:
         "samples": len(answered), "asked": question.wanted, "right": first, "right_after_revision": final,
         "pass_rate": first / len(answered) if answered else None, "schema": SCHEMA,
     }  # fmt: skip
-    return Row("questions", question.id, content)
+    return Row("questions", f"{question.id}.{question.wanted}", content)
 
 
 def _counts(question: Question, sample: Attempted) -> dict[str, int]:

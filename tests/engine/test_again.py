@@ -3,6 +3,7 @@
 import json
 import re
 import resource
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from engine import BadInput, Engine
+from engine.database import Database
+from engine.journal import Journal
 from engine.resuming import Again, outlook
 from tests.support.records import SECTIONS, reply_of
 from tests.support.runs import finished, rows, samples, settings, write_rows
@@ -194,3 +197,77 @@ def test_more_connections_than_the_system_allows_files_are_refused_before_anythi
     assert out.returncode == 2
     assert "need 4256 open files, and this system allows 1024" in out.stderr
     assert not (tmp_path / "out").exists()
+
+
+async def test_more_samples_buy_only_what_is_new(tmp_path: Path) -> None:
+    async with serving(model) as script:
+        await finished(run_of(tmp_path, script.url))
+        bought, before = len(script.asked), samples(tmp_path / "out")
+        report = await finished(run_of(tmp_path, script.url, prediction={"pairs": 1, "samples": 3}))
+    seeds = Counter(body.get("seed") for body in script.asked[bought:])
+    assert seeds == {1: 2 * FILES, 2: 2 * FILES}
+    after = samples(tmp_path / "out")
+    assert {id_: after[id_] for id_ in before} == before
+    assert len(after) == 3 * len(before)
+    lines = rows(tmp_path / "out" / "questions.jsonl")
+    assert [line["asked"] for line in lines] == [1] * 2 * FILES + [3] * 2 * FILES
+    assert report["kinds"]["question"] == {"read": 2 * FILES, "finished": 2 * FILES, "rejected": 0, "live": 0}
+
+
+async def test_compact_drops_what_only_finished_rows_asked_for(tmp_path: Path) -> None:
+    declined = 'the one that is "refused"'
+
+    def server(body: dict[str, Any]) -> Reply:
+        refused = "real_0" in body["messages"][0]["content"]
+        return said(None, refusal=declined) if refused else model(body)
+
+    async with serving(server) as script:
+        await finished(run_of(tmp_path, script.url, limits={"max_files": 2}))
+        bought = len(script.asked)
+        out = command("compact", "out", cwd=tmp_path)
+        found = re.search(r"; (\d+) results were dropped", out.stdout)
+        assert found is not None
+        assert int(found[1]) > 5
+        with sqlite3.connect(tmp_path / "out" / "journal.sqlite") as journal:
+            left = journal.execute("SELECT count(*) FROM effects").fetchone()[0]
+        journal.close()
+        assert left == 1  # the refusal, which a retry of rejects may ask for
+        await finished(run_of(tmp_path, script.url, limits={"max_files": 2}))
+        assert len(script.asked) == bought
+        assert (await finished(run_of(tmp_path, script.url)))["source"]["read"] == FILES
+
+
+async def test_a_result_that_two_rows_need_outlives_the_first(tmp_path: Path) -> None:
+    async with Journal(tmp_path) as journal:
+        await journal.record(b"shared", b"1", source="a")
+        await journal.record(b"own", b"2", source="a")
+        assert await journal.effect(b"shared", "b") == b"1"
+        assert await journal.effect(b"own", "a") == b"2"
+        await journal.mark("a", "")
+    database = Database(tmp_path)
+    database.open()
+    assert database.compact(()) == 1
+    assert database.rows("SELECT key FROM effects") == [(b"shared",)]
+    database.close()
+
+
+async def test_an_extension_of_a_compacted_folder_says_what_it_costs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(model) as script:
+        await finished(run_of(tmp_path, script.url))
+        assert command("compact", "out", cwd=tmp_path).returncode == 0
+        await finished(run_of(tmp_path, script.url, prediction={"pairs": 2}))
+    assert "results of finished rows were dropped (compact, 20" in caplog.text
+    assert "prediction.pairs asks for them again" in caplog.text
+
+
+async def test_the_count_by_kind_is_the_whole_folders(tmp_path: Path) -> None:
+    async with serving(model) as script:
+        first = await finished(run_of(tmp_path, script.url, limits={"max_files": 1}))
+        both = await finished(run_of(tmp_path, script.url, limits={"max_files": 3}))
+        same = await finished(run_of(tmp_path, script.url, limits={"max_files": 3}))
+    assert first["kinds"]["question"] == {"read": 2, "finished": 2, "rejected": 0, "live": 0}
+    assert both["kinds"] == same["kinds"]
+    assert both["kinds"]["file"] == {"read": 3, "finished": 3, "rejected": 0, "live": 0}
+    assert both["kinds"]["program"]["read"] == 3

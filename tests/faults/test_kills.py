@@ -10,8 +10,11 @@ import re
 import resource
 import signal
 import sqlite3
+import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from typing import Any
 import pytest
 
 from engine.faults import POINTS
+from tests.support.processes import children
 from tests.support.records import SECTIONS, reply_of
 from tests.support.runs import rows, unmeasured, write_rows
 from tests.support.server import Reply, Script, said, serving
@@ -69,8 +73,16 @@ class Tail:
             self.ids += [json.loads(line)["meta"]["id"] for line in whole.splitlines()]
 
 
-async def run(base: Path, out: str, url: str, fault: str = "", room_bytes: int = 0) -> int:
-    """One process of the run; its exit status, negative when a signal ended it. room_bytes: no file may grow beyond."""
+Assailant = Callable[[asyncio.subprocess.Process], Coroutine[Any, Any, None]]
+
+
+async def run(
+    base: Path, out: str, url: str, fault: str = "", room_bytes: int = 0, assailant: Assailant | None = None
+) -> int:
+    """One process of the run; its exit status, negative when a signal ended it.
+
+    room_bytes: no file may grow beyond. assailant: what is done to the process meanwhile.
+    """
 
     def narrow() -> None:
         if room_bytes:
@@ -82,12 +94,15 @@ async def run(base: Path, out: str, url: str, fault: str = "", room_bytes: int =
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         preexec_fn=narrow,
     )  # fmt: skip
+    assailing = asyncio.create_task(assailant(process)) if assailant is not None else None
     _, told = await process.communicate()
+    if assailing is not None:
+        assailing.cancel()
     assert process.returncode is not None
-    assert process.returncode in (0, 3 if room_bytes else -signal.SIGKILL), told.decode()
+    assert process.returncode in (0, 3, -signal.SIGKILL), told.decode()
     if process.returncode == 3:
-        assert b"cannot be written" in told or b"cannot be opened" in told
-        assert b"Traceback" not in told
+        assert re.search(rb"cannot be written|cannot be opened|No space left|thread has ended", told), told.decode()
+        assert b"Traceback" not in told, told.decode()
     return process.returncode
 
 
@@ -101,27 +116,57 @@ def consistent(out: Path) -> None:
             for offset, line in journal.execute("SELECT offset, line FROM outbox WHERE file = ?", (name,)):
                 part = there[offset : offset + len(line)]
                 assert line.startswith(part)
+        accounted(out, journal)
     journal.close()
 
 
-async def killed_and_finished(base: Path, faults: list[str | int]) -> None:
+def accounted(out: Path, journal: sqlite3.Connection) -> None:
+    """read = finished + rejected, from the folder alone: each source row that is done has its program or its reject."""
+    lines: dict[str, list[dict[str, Any]]] = {}
+    for name in ("programs", "rejects"):
+        path = out / f"{name}.jsonl"
+        there = path.read_bytes() if path.exists() else b""
+        for offset, line in journal.execute("SELECT offset, line FROM outbox WHERE file = ? ORDER BY offset", (name,)):
+            there += line[max(0, len(there) - offset) :]
+        lines[name] = [json.loads(line) for line in there.splitlines()]
+    programs = {row["source"]["id"] for row in lines["programs"]}
+    rejects = {(row["source"]["row"], row["reason"]) for row in lines["rejects"]}
+    kinds: Counter[str] = Counter()
+    marks = journal.execute("SELECT id, ending, kinds FROM marks").fetchall()
+    for id_, ending, counts in marks:
+        assert not ending or (id_, ending) in rejects
+        kinds.update(json.loads(counts))
+    assert sum(not ending for _, ending, _ in marks) <= len(programs)
+    assert kinds["kinds.file.read"] == len(marks) == kinds["kinds.file.finished"] + kinds["kinds.file.rejected"]
+    for kind in ("file", "program", "question"):
+        assert kinds[f"kinds.{kind}.read"] == kinds[f"kinds.{kind}.finished"] + kinds[f"kinds.{kind}.rejected"]
+    known = dict(journal.execute("SELECT name, count FROM counts WHERE name GLOB 'kinds.*'"))
+    assert known == dict(kinds)
+
+
+async def killed_and_finished(base: Path, faults: Sequence[str | int | Assailant], files: int = FILES) -> int:
     """Runs under the faults, one a process, then to the end; compares with the run that was left alone.
 
-    A fault is where to kill, or how many bytes a file may have.
+    A fault is where to kill, how many bytes a file may have, or what is done to the process while it runs. Returns how
+    many of the processes recorded a result before they were killed.
     """
-    write_rows(base / "code.jsonl", *[{"content": f"def real_{n}(a, b): ...", "path": f"{n}.py"} for n in range(FILES)])
+    write_rows(base / "code.jsonl", *[{"content": f"def real_{n}(a, b): ...", "path": f"{n}.py"} for n in range(files)])
     async with serving(model) as script:
         assert await run(base, "whole", script.url) == 0
         script.asked.clear()
-        tail, kills = Tail(base / "out" / "samples.jsonl"), 0
+        tail, kills, advanced = Tail(base / "out" / "samples.jsonl"), 0, 0
         for fault in faults:
-            switch, room_bytes = (fault, 0) if isinstance(fault, str) else ("", fault)
-            kills += await run(base, "out", script.url, switch, room_bytes) != 0
+            switch, room_bytes = (fault if isinstance(fault, str) else ""), (fault if isinstance(fault, int) else 0)
+            assailant = fault if callable(fault) else None
+            before = effects_of(base / "out")
+            killed = await run(base, "out", script.url, switch, room_bytes, assailant) != 0
+            kills += killed
+            advanced += killed and effects_of(base / "out") > before
             consistent(base / "out")
             tail.follow()
         assert await run(base, "out", script.url) == 0
         tail.follow()
-    assert kills
+    assert kills or all(map(callable, faults))
     whole, out = unmeasured(base / "whole"), unmeasured(base / "out")
     assert out == whole
     assert sorted(tail.ids) == sorted(whole)
@@ -130,7 +175,19 @@ async def killed_and_finished(base: Path, faults: list[str | int]) -> None:
     assert ids(base / "out", "rejects") == ids(base / "whole", "rejects")
     assert paid_twice(script) <= kills * IN_FLIGHT
     source = json.loads((base / "out" / "report.json").read_text())["source"]
-    assert source["read"] == FILES == source["finished"] + sum(source["rejected"].values())
+    assert source["read"] == files == source["finished"] + sum(source["rejected"].values())
+    return advanced
+
+
+def effects_of(out: Path) -> int:
+    """How many results the journal holds."""
+    if not (out / "journal.sqlite").exists():
+        return 0
+    with sqlite3.connect(out / "journal.sqlite") as journal:
+        found = journal.execute("SELECT count(*) FROM sqlite_master WHERE name = 'effects'").fetchone()[0]
+        count = int(journal.execute("SELECT count(*) FROM effects").fetchone()[0]) if found else 0
+    journal.close()
+    return count
 
 
 def ids(out: Path, name: str) -> list[str]:
@@ -157,8 +214,75 @@ async def test_a_disk_that_fills_up_stops_the_run_and_loses_nothing(tmp_path: Pa
     await killed_and_finished(tmp_path, [90_000, 200_000])
 
 
+async def test_a_journal_whose_thread_ends_stops_the_run_and_loses_nothing(tmp_path: Path) -> None:
+    await killed_and_finished(
+        tmp_path, [f"{point}:{9 + n}:thread" for n, point in enumerate(POINTS) if point != "made"]
+    )
+
+
+def killing(base: Path, role: str, chance: random.Random, times: int = 3) -> Assailant:
+    """Kills a launcher or a zygote of the run, again and again; the run is expected to go on."""
+
+    async def assail(process: asyncio.subprocess.Process) -> None:
+        killed, lock = 0, base / "out" / "run.lock"
+        while killed < times:
+            await asyncio.sleep(chance.random() / 4)
+            if not lock.exists() or json.loads(lock.read_text())["pid"] != process.pid:
+                continue  # it has not begun
+            found = children(process.pid)
+            if role == "zygote":
+                found = [pid for child in found for pid in children(child)]
+            if found:
+                with suppress(ProcessLookupError):
+                    os.kill(chance.choice(found), signal.SIGKILL)
+                    killed += 1
+
+    return assail
+
+
+@pytest.mark.parametrize("role", ["launcher", "zygote"])
+async def test_a_killed_part_of_the_sandbox_costs_nothing(tmp_path: Path, role: str) -> None:
+    chance = random.Random(role)
+    await killed_and_finished(
+        tmp_path, [killing(tmp_path, role, chance), "committed:5", killing(tmp_path, role, chance)]
+    )
+
+
+@contextmanager
+def disk(place: Path, size: str) -> Iterator[None]:
+    """A small file system of its own; skips where this machine lets nobody make one."""
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(1, 20))])
+async def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path: Path, seed: int) -> None:
+    chance, filler = random.Random(seed), tmp_path / "out" / "filler"
+
+    async def fill(process: asyncio.subprocess.Process) -> None:
+        await free(process)
+        await asyncio.sleep(chance.random() * 2)
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+    async def free(process: asyncio.subprocess.Process) -> None:  # long before it has come to open the journal
+        filler.unlink(missing_ok=True)
+
+    with disk(tmp_path / "out", "8m"):
+        await killed_and_finished(tmp_path, [fill, fill, free])
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(50))
 async def test_killed_five_hundred_times_nothing_is_lost(tmp_path: Path, seed: int) -> None:
+    """Ten kills a seed, each after a result that its process was the first to record."""
     chance = random.Random(seed)
-    await killed_and_finished(tmp_path, [f"{chance.choice(POINTS)}:{chance.randint(2, 25)}" for _ in range(10)])
+    faults = [f"{chance.choice(POINTS)}:{chance.randint(6, 30)}" for _ in range(14)]
+    assert await killed_and_finished(tmp_path, faults, files=40) >= 10

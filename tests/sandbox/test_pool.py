@@ -70,6 +70,20 @@ async def test_a_killed_part_of_the_sandbox_is_replaced_and_its_job_run_again(vi
         assert not [pid for pid in (worker.pid, *pids) if alive(pid)]
 
 
+async def test_a_kill_in_mid_self_test_does_not_lower_the_level() -> None:
+    async with box() as opened:
+        usual = opened.isolation
+    sandbox = Sandbox(workers=1)
+    opening = asyncio.create_task(sandbox.__aenter__())
+    while not (found := [pid for worker in sandbox._live if worker.jobs for pid in children(worker.pid)]):
+        await asyncio.sleep(0)
+    os.kill(found[0], signal.SIGKILL)
+    try:
+        assert (await opening).isolation == usual
+    finally:
+        await sandbox.__aexit__(None, None, None)
+
+
 async def test_a_killed_job_has_crashed_and_its_zygote_goes_on() -> None:
     async with box() as opened:
         task = await sleeping(opened)
