@@ -6,6 +6,7 @@ less what was meant to go; where it is not, the original is shown.
 
 import ast
 import re
+from functools import lru_cache
 
 TEMPLATE_COMMENT = re.compile(
     r"^\s*#\s*(import necessary packages|main function|all class and function definitions in the code file.*"
@@ -14,6 +15,7 @@ TEMPLATE_COMMENT = re.compile(
 )
 
 
+@lru_cache(maxsize=64)  # a program's questions are posed one after another
 def normalised(code: str, entrypoint: str = "main_solution") -> str:
     """The tidied code, or the code itself where tidying would change its tree."""
     try:
