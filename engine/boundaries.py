@@ -1,10 +1,11 @@
 """Where outcomes leave the flow: rows into the run's files, rejects with their place, marks, and who listens."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from engine.errors import Full
 from engine.journal import Journal
 from engine.tickets import Ticket
 from stages.records import Program, Reject, Row, Tally
@@ -17,12 +18,13 @@ ANSWERED = frozenset({"revision", "samples"})
 @dataclass(slots=True)
 class Boundaries:
     """The flow's sink. until: the boundary at which records leave; rows: how many have
-    left there, in earlier processes too."""
+    left there, in earlier processes too; filled: told when they are max_rows."""
 
     journal: Journal
     until: str
     max_rows: int = 0
     rows: int = 0
+    filled: Callable[[Full], None] = lambda _: None
     written: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -51,11 +53,14 @@ class Boundaries:
             await self._emit(ticket, row)
 
     async def _emit(self, ticket: Ticket, row: Row) -> None:
-        number = await self.journal.emit(row.file, row.id, row.content, row.counts)
+        most = self.max_rows if row.file == self.until else 0
+        number = await self.journal.emit(row.file, row.id, row.content, row.counts, most)
         ticket.rows += 1
         self.written[row.file] += 1
         if row.file == self.until:
             self.rows = max(self.rows, number + 1)
+            if self.full:
+                self.filled(Full(self.max_rows))
         if ticket.listener is not None and row.file == self.until:
             await ticket.listener(row)
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
+from engine import batch
 from engine.config import load_config
 from engine.core import Engine
 from engine.database import Database
@@ -33,6 +34,8 @@ python -m engine RUN.toml [--set section.key=value ...]    run, or go on with, w
     --replay-only             call no model; say what would be needed
     --retry-rejects REASON    take up again what was rejected for this reason
 python -m engine compact DIR                               make a run folder's journal smaller
+python -m engine batch write RUN.toml FILE                 the calls that the run needs now, as a batch input file
+python -m engine batch read RUN.toml FILE                  takes a batch API's results in
 python -m engine init DIR                                  write a starter: source files and a commented run file"""
 
 SPARE_DESCRIPTORS = 256
@@ -48,6 +51,8 @@ def main(arguments: Sequence[str]) -> int:
             return _init(arguments[1:])
         if arguments and arguments[0] == "compact":
             return _compact(arguments[1:])
+        if arguments and arguments[0] == "batch":
+            return _batch(arguments[1:])
         return _run(arguments)
     except EngineError as exc:
         print(f"error: {exc}", file=sys.stderr)
@@ -126,6 +131,28 @@ def _compact(arguments: Sequence[str]) -> int:
     after = (folder / "journal.sqlite").stat().st_size
     print(f"{folder / 'journal.sqlite'}: {before} bytes, now {after}; {dropped} results were dropped that only finished "
           "source rows had asked for: going on needs none of them, an extension or a fork would ask again")  # fmt: skip
+    return 0
+
+
+def _batch(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m engine batch")
+    parser.add_argument("what", choices=("write", "read"))
+    parser.add_argument("run_file", help="a run file (TOML)")
+    parser.add_argument("file", help="the batch input file to write, or the result file to read")
+    parser.add_argument("--most", type=int, default=batch.MOST, help="requests in the file, at most")
+    parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
+    parsed = parser.parse_args(arguments)
+    config = load_config(Path(parsed.run_file), parsed.overrides)
+    if config.folder is None:
+        raise BadInput("output.dir is empty: a batch needs a run folder, where its results are kept")
+    if parsed.what == "write":
+        written = asyncio.run(batch.write(config, Path(parsed.file), parsed.most))
+        print(f"{parsed.file}: {written.requests} requests, which can cost {written.most_usd:.4f} USD at most; "
+              f"{written.waiting} more are needed now")  # fmt: skip
+        return 0
+    taken = asyncio.run(batch.read(config, Path(parsed.file)))
+    print(f"{parsed.file}: {taken.answers} answers, {taken.refused} refusals, {taken.known} that were there already; "
+          f"{taken.failed} failed and will be asked again")  # fmt: skip
     return 0
 
 

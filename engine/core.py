@@ -9,6 +9,7 @@ No signal handlers and no global state: the command adds those. Everything that 
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
 from pathlib import Path
@@ -19,8 +20,9 @@ import anyio
 
 from engine.admission import Admission, Sighted
 from engine.boundaries import Boundaries
-from engine.errors import BadInput, EngineError, Stopped
+from engine.errors import BadInput, EngineError, Full, Stopped
 from engine.flow import Flow
+from engine.forecast import Extent, Span
 from engine.journal import Journal
 from engine.ports import Effects
 from engine.report import write_report
@@ -32,7 +34,8 @@ from engine.tickets import Listener, Ticket, Window, WindowClosed
 from engine.wiring import ENTRIES, CodeGraph, Wiring
 from sandbox import Limits, Sandbox, SandboxError
 from stages.errors import Misconfigured
-from stages.inference.client import World, open_session
+from stages.inference.client import open_session
+from stages.inference.world import World
 from stages.records import Reject, Row
 
 logger = logging.getLogger(__name__)
@@ -53,6 +56,7 @@ class Engine:
         self.config = config
         self._again = again or Again()
         self.spending = Spending(config.models, config.limits)
+        self.extent = Extent(config.limits.max_files)
         self._world = world or World()
         self._stack = AsyncExitStack()
         self._stopping = asyncio.Event()
@@ -89,7 +93,9 @@ class Engine:
             raise BadInput(str(exc)) from exc
         self.journal = await stack.enter_async_context(Journal(config.folder))
         self._fresh = await take_up(config, self.journal, self._again)
-        self.spending.load(await self.journal.counts())
+        await self.spending.take_up(self.journal)
+        counts = await self.journal.counts()
+        self._before = Counter({name: count for name, count in counts.items() if name.startswith("kinds.")})
         session = await stack.enter_async_context(open_session())
         self.effects = Effects(self.journal, self._again.replay_only)
         try:
@@ -105,6 +111,8 @@ class Engine:
         self.boundaries = Boundaries(self.journal, config.output.until, config.limits.max_rows, there)
         self.flow = Flow(nodes, CodeGraph(), self.boundaries, self.window, queue_size=max(64, self.window.size),
                          bugs=config.limits.bugs)  # fmt: skip
+        self.flow.on_halt = self._halted
+        self.boundaries.filled = self.flow.halt
         stack.push_async_callback(self._report)
 
     async def run(self) -> None:
@@ -112,21 +120,36 @@ class Engine:
 
         Raises: EngineError, what stopped it. After `stop` it returns early; `finished` tells the difference.
         """
-        self.admission.files()  # says at once that there is nothing, if so
+        self.extent.look(self.admission.files())  # says at once that there is nothing, if so
+        if self.boundaries.full:
+            self.flow.halt(Full(self.config.limits.max_rows))
         await self.admission.look_ahead()
         taken = 0
-        async with aclosing(self._looked_up()) as rows:
-            async for row, finished in rows:
-                if self._enough(taken):
-                    break
-                taken += 1
-                if not finished:
-                    await self._enter(row)
+        with self.flow.feeding():
+            async with aclosing(self._looked_up()) as rows:
+                async for row, finished in rows:
+                    if self._enough(taken):
+                        break
+                    taken += 1
+                    self.extent.seen(row.row.size_bytes)
+                    if not finished:
+                        await self._enter(row)
+        self.extent.whole = not self._stopping.is_set()
         if not taken and self._fresh and not self._stopping.is_set():
             raise BadInput(f"source.path: {', '.join(self.config.source.path)}: there is not one row in it")
         await self.flow.quiet()
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
         if self.flow.failure is not None:
             raise self.flow.failure
+        if self.flow.halted is not None:
+            raise self.flow.halted
+
+    def _halted(self, why: EngineError) -> None:
+        """Nothing new is sent; what is under way is paid for, and waited for."""
+        self.effects.closed = str(why)
+        self._stopping.set()
 
     async def _looked_up(self) -> AsyncGenerator[tuple[Sighted, bool], None]:
         """The rows of the source, each with whether it is finished; asked of the journal many at a time."""
@@ -156,7 +179,7 @@ class Engine:
     def finished(self) -> bool:
         """Whether the whole source (up to max_files) has gone through, no limit having ended it before."""
         stopped = self._stopping.is_set() or self.boundaries.full
-        return not stopped and not self.flow.live and self.flow.failure is None
+        return not stopped and not self.flow.live and not self.flow.held_back and self.flow.failure is None
 
     def stop(self) -> None:
         """Admits no more; what is live goes on to its end."""
@@ -170,7 +193,10 @@ class Engine:
         return not self.flow.live
 
     async def submit(self, source_file: SourceItem) -> list[dict[str, Any]]:
-        """All rows of one source file, in the order of their finishing. Raises: EngineError."""
+        """All rows of one source file, in the order of their finishing. Raises: EngineError.
+
+        A row that has to wait for the others of a service to be idle (a request that fails again and again) waits.
+        """
         rows: list[dict[str, Any]] = []
 
         async def listen(row: Row) -> None:
@@ -219,13 +245,14 @@ class Engine:
         self, items: Iterable[SourceItem] | AsyncIterable[SourceItem], listen: Listener, live: set[Ticket]
     ) -> None:
         """Feeds all items and waits for their end; `live` holds the tickets that are not done."""
-        async for item in _each(items):
-            if self._stopping.is_set() or self.flow.failure:
-                break
-            async for row in self._rows_of(item):
-                live.add(await self._feed(row, listen))
-                if len(live) > self.window.size:
-                    live.difference_update([ticket for ticket in live if ticket.done.is_set()])
+        with self.flow.feeding():
+            async for item in _each(items):
+                if self._stopping.is_set() or self.flow.failure:
+                    break
+                async for row in self._rows_of(item):
+                    live.add(await self._feed(row, listen))
+                    if len(live) > self.window.size:
+                        live.difference_update([ticket for ticket in live if ticket.done.is_set()])
         for ticket in tuple(live):
             await ticket.done.wait()
 
@@ -263,8 +290,7 @@ class Engine:
             yield SourceRow("", 0, {self.config.source.code_field: item}, len(item))
 
     def _check(self) -> None:
-        if self.flow.failure is not None:
-            raise self.flow.failure
+        self._raise_failure()
         if self._stopping.is_set():
             raise Stopped("the engine was stopped")
 
@@ -275,7 +301,13 @@ class Engine:
             "written": dict(self.boundaries.written), "sandbox": self.sandbox.statistics(),
             "in_flight": sum(permits.held for permits in self.wiring.permits[1:]),
             "elapsed_s": self._world.clock() - self.started, "spending": self.spending, "effects": self.effects,
+            "endpoints": {endpoint.told: endpoint.statistics() for endpoint in self.wiring.endpoints.values()},
+            "forecast": self.foretold(Counter(self.flow.counts.table()) + self._before),
         }  # fmt: skip
+
+    def foretold(self, kinds: Mapping[str, int]) -> dict[str, Span] | None:
+        """What the run will have cost in the end, by role and, as "", in all; None where too little is known yet."""
+        return self.spending.foretold(self.extent.expected, kinds, self.config.prediction.samples)
 
     async def _report(self) -> None:
         """Writes report.json; a run that could not begin or a machine that failed leaves the old one."""

@@ -28,15 +28,17 @@ CREATE TABLE emitted (file TEXT NOT NULL, id TEXT NOT NULL, row INTEGER NOT NULL
 CREATE TABLE outbox (file TEXT NOT NULL, offset INTEGER NOT NULL, line BLOB NOT NULL);
 CREATE TABLE counts (name TEXT PRIMARY KEY, count INTEGER NOT NULL);
 CREATE TABLE retried (kind TEXT NOT NULL, id TEXT NOT NULL, attempt INTEGER NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE leases (id BLOB PRIMARY KEY, model TEXT NOT NULL, role TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL);
 """
 MIGRATIONS = {
     1: """ALTER TABLE effects ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE retried (kind TEXT NOT NULL, id TEXT NOT NULL, attempt INTEGER NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID""",
     2: """ALTER TABLE effects ADD COLUMN source TEXT;
-ALTER TABLE marks ADD COLUMN kinds TEXT NOT NULL DEFAULT '{}'""",
+ALTER TABLE marks ADD COLUMN kinds TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE leases (id BLOB PRIMARY KEY, model TEXT NOT NULL, role TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL)""",
 }
 """What brings a journal of that schema to the next."""
-SMALL = ("meta", "marks", "files", "emitted", "outbox", "counts", "retried")
+SMALL = ("meta", "marks", "files", "emitted", "outbox", "counts", "retried", "leases")
 
 
 class Database:

@@ -4,7 +4,8 @@ EngineError
 ├── BadInput            2  the command, the run file, the input, a key or the folder is wrong
 │   └── FolderInUse     2  another run holds the folder
 ├── OutOfService        1  an endpoint is gone; the same command continues
-├── Stopped             1  asked to stop, or a limit was reached; the same command continues
+├── Stopped             1  asked to stop; the same command continues
+├── Full                1  the output has the rows that limits.max_rows allows; a higher one continues
 ├── MachineFailed       3  disk, permissions, processes
 └── TooManyBugs         3  unexpected exceptions past limits.bugs
 """
@@ -36,6 +37,15 @@ class Stopped(EngineError):
     """Raised to those who wait for a sample of an engine that was stopped."""
 
     exit_status = 1
+
+
+class Full(EngineError):
+    """Raised when a row would be one more than limits.max_rows."""
+
+    exit_status = 1
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"limits.max_rows: {most} rows are written; raise it and give the same command to go on")
 
 
 class MachineFailed(EngineError):

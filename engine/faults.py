@@ -1,4 +1,4 @@
-"""A switch for tests: this process dies when it comes to a point for the so-many-th time.
+"""A switch for tests: this process dies when it comes to a point for the so-many-th time since its first new result.
 
 `ENGINE_FAULT=point:count` in the environment kills it with SIGKILL, `point:count:thread` ends only the thread that comes
 there; `arm` does something else in its place. Points, in the order in which a result passes them: made (a call has
@@ -23,11 +23,13 @@ def end_thread() -> None:
 
 @dataclass(slots=True)
 class Switch:
-    """point: where; left: how many more times it is passed before; blow: what happens then."""
+    """point: where; left: how many more times it is passed before; blow: what happens then. made: this process has made
+    a first new result; passes before do not count."""
 
     point: str = ""
     left: int = 0
     blow: Callable[[], None] = kill
+    made: bool = False
 
 
 def _from_environment() -> Switch:
@@ -40,12 +42,13 @@ SWITCH = _from_environment()
 
 def arm(point: str, count: int, blow: Callable[[], None] = kill) -> None:
     """Sets the switch; an empty point switches it off."""
-    SWITCH.point, SWITCH.left, SWITCH.blow = point, count, blow
+    SWITCH.point, SWITCH.left, SWITCH.blow, SWITCH.made = point, count, blow, False
 
 
 def reached(point: str) -> bool:
     """Whether it is time to die here."""
-    if point != SWITCH.point:
+    SWITCH.made = SWITCH.made or point == "made"
+    if point != SWITCH.point or not SWITCH.made:
         return False
     SWITCH.left -= 1
     return SWITCH.left <= 0

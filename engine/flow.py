@@ -8,23 +8,26 @@ import asyncio
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import anyio
 import anyio.abc
 
-from engine.errors import BadInput, EngineError, MachineFailed, OutOfService, Stopped, TooManyBugs
+from engine.errors import BadInput, EngineError, Full, MachineFailed, OutOfService, Stopped, TooManyBugs
 from engine.inbox import Inbox
 from engine.tickets import SOURCE, Conservation, Ticket, Window, Withheld
 from sandbox import JobRefused, SandboxError
 from stages.errors import Misconfigured, Rejected, Unavailable
 from stages.identity import Kind
-from stages.records import Reject, Row, Tally
+from stages.records import Later, Reject, Row, Tally
 
 logger = logging.getLogger(__name__)
 Stage = Callable[[Any], Awaitable[tuple[Any, ...]]]
+PARKED = 10_000
+"""Parked records that are kept; more are taken up before the end of the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,16 @@ class Flow:
         self.window = window
         self._graph = graph
         self._sink = sink
+        self.halted: EngineError | None = None
+        """What keeps further source rows out, if anything does: a budget, an endpoint gone. What is live drains."""
+        self.on_halt: Callable[[EngineError], None] = lambda _: None
+        self.held_back = 0
+        """Source rows of which some record waits for a later process."""
         self._bugs_left = bugs
+        self._moving = 0  # records that are neither settled nor parked
+        self._feeding = 0
+        self._parked: list[tuple[Node, Ticket, Any]] = []
+        self._left: Counter[str] = Counter()
         self._tickets: set[Ticket] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -114,8 +126,8 @@ class Flow:
 
     @property
     def live_counts(self) -> Counter[str]:
-        """What has come so far of the source rows that are live, by name as in `Conservation.table`."""
-        return sum((Counter(ticket.counts.table()) for ticket in self._tickets), Counter())
+        """What has come so far of the source rows that are live or held back, by name as in `Conservation.table`."""
+        return sum((Counter(ticket.counts.table()) for ticket in self._tickets), Counter(self._left))
 
     def statistics(self) -> Mapping[str, tuple[int, int]]:
         """Of each node: records waiting, records worked on."""
@@ -124,6 +136,24 @@ class Flow:
     async def quiet(self) -> None:
         """Waits until nothing is live, or something has failed the run."""
         await self._quiet.wait()
+
+    @contextmanager
+    def feeding(self) -> Iterator[None]:
+        """While more is to come: what is parked waits on."""
+        self._feeding += 1
+        try:
+            yield
+        finally:
+            self._feeding -= 1
+            self._take_up_parked()
+
+    def halt(self, error: EngineError) -> None:
+        """Lets nothing more in; what is live goes on as far as it can, so that what is under way is not lost."""
+        if self.halted is None:
+            self.halted = error
+            logger.error("%s; what is under way is finished", error)
+            self.on_halt(error)
+        self.window.close()
 
     def fail(self, error: EngineError) -> None:
         """Ends the run: nothing is settled any more, everybody who waits is told."""
@@ -140,6 +170,7 @@ class Flow:
         await self.window.enter(ticket)
         self._opened(ticket)
         ticket.live += 1
+        self._moving += 1
         for counts in (self.counts, ticket.counts):
             counts.opened(self._graph.identity(record)[0])
         await self.inboxes[node].put((ticket, record), self._graph.urgency(record))
@@ -174,7 +205,7 @@ class Flow:
             self.window.changed()
 
     async def _handle(self, node: Node, ticket: Ticket, record: Any) -> None:
-        outcomes: tuple[Any, ...] = ()
+        outcomes: tuple[Any, ...] | None = ()
         try:
             with anyio.CancelScope() as scope:
                 ticket.scopes.add(scope)
@@ -182,12 +213,21 @@ class Flow:
                     try:
                         outcomes = await self._outcomes(node, record)
                     except Withheld:
-                        ticket.cancel()
+                        outcomes = None
+                    except Unavailable as exc:
+                        outcomes = None
+                        self.halt(OutOfService(str(exc)))
                 ticket.scopes.discard(scope)
-            if ticket.cancelled:
-                outcomes = ()
-            await self._settle(node, ticket, record, outcomes)
-        except (Unavailable, Misconfigured, SandboxError, EngineError) as exc:
+            if outcomes is None:
+                ticket.held_back = True
+                await self._leave(ticket)
+            else:
+                await self._settle(node, ticket, record, () if ticket.cancelled else outcomes)
+        except Full as exc:
+            self.halt(exc)
+            ticket.held_back = True
+            await self._leave(ticket)
+        except (Misconfigured, SandboxError, EngineError) as exc:
             self.fail(_as_engine_error(exc))
         finally:
             ticket.scopes.discard(scope)
@@ -216,6 +256,7 @@ class Flow:
     async def _settle(self, node: Node, ticket: Ticket, record: Any, outcomes: tuple[Any, ...]) -> None:
         """Writes what is finished, sends on what is not, and takes the record itself off the count."""
         onward: list[Any] = []
+        later: list[Any] = []
         kinds: list[tuple[str, bool]] = []
         for outcome in outcomes:
             if isinstance(outcome, Row):
@@ -225,6 +266,9 @@ class Flow:
                 kinds.append((outcome.kind, True))
             elif isinstance(outcome, Tally):
                 await self._sink.tally(outcome)
+            elif isinstance(outcome, Later):
+                kinds.append((self._graph.identity(outcome.record)[0], False))
+                later.append(outcome.record)
             else:
                 kinds.append((self._graph.identity(outcome)[0], False))
                 if (crossed := await self._sink.cross(ticket, outcome)) is not None:
@@ -234,12 +278,36 @@ class Flow:
                         counts.finished[kinds[-1][0]] += 1
         for counts in (self.counts, ticket.counts):
             counts.settled(self._graph.identity(record)[0], kinds)
-        ticket.live += len(onward)
+        ticket.live += len(onward) + len(later)
+        self._moving += len(onward)
+        for outcome in later:
+            self._park(node, ticket, outcome)
         for outcome in onward:
             await self._send(node, ticket, outcome)
+        await self._leave(ticket)
+
+    async def _leave(self, ticket: Ticket) -> None:
+        """Takes one record off its ticket's count."""
         ticket.live -= 1
         if ticket.live == 0:
             await self._finish(ticket)
+        self._moving -= 1
+        self._take_up_parked()
+
+    def _park(self, node: Node, ticket: Ticket, record: Any) -> None:
+        """Keeps a record until nothing else moves; its source row makes room for others meanwhile."""
+        self._parked.append((node, ticket, record))
+        if not ticket.parked:
+            ticket.parked = True
+            self.window.leave(ticket)
+
+    def _take_up_parked(self) -> None:
+        """Sends what is parked once more, when nothing else is left to do or too much has gathered."""
+        if self._parked and ((not self._moving and not self._feeding) or len(self._parked) > PARKED):
+            parked, self._parked = self._parked, []
+            self._moving += len(parked)
+            for node, ticket, record in parked:
+                self.inboxes[node.name].put_nowait((ticket, record), self._graph.urgency(record))
 
     async def _send(self, node: Node, ticket: Ticket, record: Any) -> None:
         target = self._graph.target(record)
@@ -250,10 +318,14 @@ class Flow:
             inbox.put_nowait((ticket, record), urgency)
 
     async def _finish(self, ticket: Ticket) -> None:
-        if not ticket.cancelled:
+        if ticket.held_back:
+            self.held_back += 1
+            self._left.update(ticket.counts.table())
+        elif not ticket.cancelled:
             await self._sink.finished(ticket)
         self._tickets.discard(ticket)
-        self.window.leave(ticket)
+        if not ticket.parked:
+            self.window.leave(ticket)
         ticket.done.set()
         if not self._tickets:
             self._quiet.set()
@@ -263,8 +335,6 @@ def _as_engine_error(exc: Exception) -> EngineError:
     """The failure of a stage, in the words of the run."""
     if isinstance(exc, EngineError):
         return exc
-    if isinstance(exc, Unavailable):
-        return OutOfService(str(exc))
     if isinstance(exc, Misconfigured):
         return BadInput(str(exc))
     return MachineFailed(str(exc))

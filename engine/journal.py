@@ -15,6 +15,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -23,7 +24,7 @@ import zstandard
 
 from engine import faults
 from engine.database import Database
-from engine.errors import BadInput, EngineError, MachineFailed
+from engine.errors import BadInput, EngineError, Full, MachineFailed
 from engine.lock import BEAT_S
 from engine.outbox import Outbox
 
@@ -32,6 +33,17 @@ T = TypeVar("T")
 BATCH = 512
 PACKED_BYTES = 512
 """Shorter values are kept as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRow:
+    """What a request that is under way may be billed, by its dearest outcome."""
+
+    id: bytes
+    model: str
+    role: str
+    input_tokens: int
+    output_tokens: int
 
 
 class Journal:
@@ -86,16 +98,50 @@ class Journal:
         """Of the run that is attached: its settings, its counts, the rows of its files and, as "", finished sources."""
         return await self._do(self._database.of_attached)
 
-    async def record(self, key: bytes, value: bytes, counts: Mapping[str, int] | None = None, source: str = "") -> None:
+    async def record(self, key: bytes, value: bytes, counts: Mapping[str, int] | None = None, source: str = "",
+                     leases: Sequence[LeaseRow] = ()) -> None:  # fmt: skip
         """Records the result of a request and adds its counts; the first one recorded stays.
 
         source: the row that asked; once it is finished and no other has asked the same, no resume needs the result.
+        leases: those that it ends.
         """
-        await self._do(lambda: self._record(key, value, counts or {}, source))
 
-    async def emit(self, file: str, id_: str, content: Mapping[str, Any], counts: Mapping[str, int]) -> int:
-        """Appends a row to `<file>.jsonl` and adds its counts, once for each id. Returns its line number, from 0."""
-        return await self._do(lambda: self._emit(file, id_, content, counts))
+        def work() -> None:
+            self._record(key, value, counts or {}, source)
+            self._end_leases(leases)
+
+        await self._do(work)
+
+    async def lease(self, lease: LeaseRow, counts: Mapping[str, int]) -> None:
+        """Records what may be billed for a request before it is sent, in place of what stood there; adds counts."""
+
+        def work() -> None:
+            row = (lease.id, lease.model, lease.role, lease.input_tokens, lease.output_tokens)
+            self._database.run("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)", *row)
+            self._add(counts)
+
+        await self._do(work)
+
+    async def leases(self) -> list[LeaseRow]:
+        """What was under way when an earlier process was killed."""
+        return [LeaseRow(*row) for row in await self._do(lambda: self._database.rows("SELECT * FROM leases"))]
+
+    async def end_leases(self, leases: Sequence[LeaseRow], counts: Mapping[str, int]) -> None:
+        """Takes leases away and adds counts."""
+
+        def work() -> None:
+            self._end_leases(leases)
+            self._add(counts)
+
+        await self._do(work)
+
+    async def emit(self, file: str, id_: str, content: Mapping[str, Any], counts: Mapping[str, int],
+                   most: int = 0) -> int:  # fmt: skip
+        """Appends a row to `<file>.jsonl` and adds its counts, once for each id. Returns its line number, from 0.
+
+        most: rows that the file may have (0: any number). Raises: Full, where it has them.
+        """
+        return await self._do(lambda: self._emit(file, id_, content, counts, most))
 
     async def tally(self, id_: str, counts: Mapping[str, int]) -> None:
         """Adds counts that belong to no row, once for each id."""
@@ -245,7 +291,7 @@ class Journal:
         for work, future in batch:
             try:
                 results.append((future, work(), None))
-            except BadInput as exc:  # the asker's, and nothing was written
+            except (BadInput, Full) as exc:  # the asker's, and nothing was written
                 results.append((future, None, exc))
         faults.strike_at("commit")
         self._database.run("COMMIT")
@@ -271,8 +317,12 @@ class Journal:
                            packed, int(packed is not value), source or None)  # fmt: skip
         self._add(counts)
 
-    def _emit(self, file: str, id_: str, content: Mapping[str, Any], counts: Mapping[str, int]) -> int:
-        row, new = self._outbox.emit(file, id_, content)
+    def _end_leases(self, leases: Sequence[LeaseRow]) -> None:
+        for lease in leases:
+            self._database.run("DELETE FROM leases WHERE id = ?", lease.id)
+
+    def _emit(self, file: str, id_: str, content: Mapping[str, Any], counts: Mapping[str, int], most: int) -> int:
+        row, new = self._outbox.emit(file, id_, content, most)
         if new:
             self._add(counts)
         return row

@@ -39,6 +39,17 @@ def line_of(statistics: dict[str, Any] | Any) -> str:
         f"{written.get('programs', 0)} programs", f"{rows} rows ({rows / elapsed_s:.1f}/s)",
         f"{written.get('rejects', 0)} rejects", f"{statistics['live']} live",
         f"{statistics['in_flight']} calls in flight", f"{sandbox.running} sandboxed runs",
-        f"{statistics['spending'].usd:.2f} USD" if statistics["spending"].usd else "",
+        _spent(statistics),
     ]  # fmt: skip
     return "  ".join(part for part in parts if part)
+
+
+def _spent(statistics: dict[str, Any]) -> str:
+    """What is spent, and what all will have cost in the end."""
+    spending, foretold = statistics["spending"], statistics["forecast"]
+    if not spending.usd:
+        return ""
+    span = foretold and foretold[""]
+    return f"{spending.usd:.2f} USD" + (
+        f" of about {span.about:.2f} ({span.least:.2f} to {span.most:.2f})" if span else ""
+    )

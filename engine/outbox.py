@@ -13,7 +13,7 @@ from typing import Any
 
 from engine import faults
 from engine.database import Database
-from engine.errors import BadInput
+from engine.errors import BadInput, Full
 
 KEPT_BYTES = 4 << 20
 """Bytes of appended rows after which the files are synced and the rows' bytes leave the outbox."""
@@ -51,13 +51,18 @@ class Outbox:
             raise BadInput(f"{path}: it has lost bytes that were safely written: {there} of {known} are there")
         return missing
 
-    def emit(self, file: str, id_: str, content: Mapping[str, Any]) -> tuple[int, bool]:
-        """Puts a row in line, once for each id. Returns its line number, from 0, and whether it is new."""
+    def emit(self, file: str, id_: str, content: Mapping[str, Any], most: int = 0) -> tuple[int, bool]:
+        """Puts a row in line, once for each id. Returns its line number, from 0, and whether it is new.
+
+        most: rows that the file may have (0: any number). Raises: Full.
+        """
         there = self._database.first("SELECT row FROM emitted WHERE file = ? AND id = ?", file, id_)
         if there is not None:
             return int(there), False
         known = self._database.rows("SELECT rows, bytes FROM files WHERE name = ?", file)
         row, offset = known[0] if known else (0, 0)
+        if 0 < most <= row:
+            raise Full(most)
         self._database.run("INSERT INTO emitted VALUES (?, ?, ?)", file, id_, row)
         if self._folder is not None:
             line = line_of(content, row)

@@ -8,22 +8,40 @@ import hashlib
 import json
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from engine import faults
-from engine.journal import Journal
-from engine.spending import Spending
+from engine.journal import Journal, LeaseRow
+from engine.spending import Lease, Spending
 from engine.tickets import SOURCE, Withheld
 from sandbox import Clock, Draws, Guest, Limits, Run, Sandbox, Trace
-from stages.errors import Rejected
+from stages.errors import Rejected, Unavailable
 from stages.inference import ChatRequest, Model
 from stages.records import Answer, Usage
 
 PASSING = frozenset({"gave_up"})
 """Reasons of refusals that another try may turn out otherwise: not recorded."""
+
+
+@dataclass(slots=True)
+class Made:
+    """A fresh result. counts: what it adds to the report; leases: those that it ends."""
+
+    value: bytes
+    counts: Mapping[str, int] = field(default_factory=dict)
+    leases: Sequence[LeaseRow] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A model call that a run waits for. section: the model's name in the run file."""
+
+    section: str
+    role: str
+    body: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -33,14 +51,18 @@ class Effects:
     journal: Journal
     replay_only: bool = False
     """Model calls are not made; who needs one gets Withheld."""
+    closed: str = ""
+    """Why no further model call is made, if that is so; who needs one gets Unavailable."""
+    awaited: dict[bytes, Awaited] | None = None
+    """With replay_only: where the calls that were not made are gathered, by key, if anywhere."""
+    most_awaited: int = 0
     made: int = 0
     replayed: int = 0
     withheld: int = 0
     _flights: dict[bytes, tuple[str, asyncio.Future[bytes]]] = field(default_factory=dict)
 
-    async def of(self, request: Any, make: Callable[[], Awaitable[tuple[bytes, Mapping[str, int]]]]) -> bytes:
-        """The result of a request, made at most once; `make` gives it with what it adds to the report's counts."""
-        key = hashlib.sha256(json.dumps(request, sort_keys=True).encode("utf-8", "surrogatepass")).digest()
+    async def of(self, key: bytes, make: Callable[[], Awaitable[Made]]) -> bytes:
+        """The result of a request by its key, made at most once."""
         source = SOURCE.get()
         while (found := self._flights.get(key)) is not None:
             asker, flight = found
@@ -55,9 +77,10 @@ class Effects:
         try:
             value = await self.journal.effect(key, source)
             if value is None:
-                value, counts = await make()
+                made = await make()
+                value = made.value
                 faults.strike_at("made")
-                await self.journal.record(key, value, counts, source)
+                await self.journal.record(key, value, made.counts, source, made.leases)
                 self.made += 1
             else:
                 self.replayed += 1
@@ -68,11 +91,22 @@ class Effects:
                 flight.cancel()
         return value
 
+    def withhold(self, key: bytes, section: str, role: str, body: Mapping[str, Any]) -> None:
+        self.withheld += 1
+        if self.awaited is not None and len(self.awaited) < self.most_awaited:
+            self.awaited[key] = Awaited(section, role, dict(body))
+
+
+def key_of(request: Any) -> bytes:
+    """The key of a request: its content."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode("utf-8", "surrogatepass")).digest()
+
 
 @dataclass(frozen=True, slots=True)
 class JournalledModel:
-    """A model whose answers, and final refusals, are recorded."""
+    """A model whose answers, and final refusals, are recorded. section: its name in the run file."""
 
+    section: str
     model: Model
     effects: Effects
     spending: Spending
@@ -85,26 +119,60 @@ class JournalledModel:
         return self.model.body(request)
 
     async def complete(self, request: ChatRequest) -> Answer:
-        async def make() -> tuple[bytes, Mapping[str, int]]:
-            if self.effects.replay_only:
-                self.effects.withheld += 1
-                raise Withheld
-            self.spending.check()
-            try:
-                answer = await self.model.complete(request)
-            except Rejected as exc:
-                if exc.reason in PASSING:
-                    raise
-                return orjson.dumps({"rejected": [exc.reason, exc.detail]}), {}
-            return orjson.dumps({"answer": asdict(answer)}), self.spending.add(self.model.name, answer.usage)
-
         body = self.model.body(request)
-        if request.seed == 0 == body.get("seed"):
-            del body["seed"]  # the first sample is the same answer whether more are wanted or not
-        found = orjson.loads(await self.effects.of({"model": body}, make))
+        key = key_of({"model": identity(request, body)})
+        found = orjson.loads(await self.effects.of(key, lambda: self._made(key, request, body)))
         if "rejected" in found:
             raise Rejected(*found["rejected"])
         return Answer(**{**found["answer"], "usage": Usage(**found["answer"]["usage"])})
+
+    async def _made(self, key: bytes, request: ChatRequest, body: Mapping[str, Any]) -> Made:
+        """Makes the call, metered where there is a budget."""
+        if self.effects.replay_only:
+            self.effects.withhold(key, self.section, request.role, body)
+            raise Withheld
+        if self.effects.closed:
+            raise Unavailable(self.effects.closed)
+        if not self.spending.bounded:
+            return await self._answered(request, None)
+        lease = self.spending.lease(self.effects.journal, self.name, request.role, request.messages, most_tokens(body))
+        try:
+            return await self._answered(replace(request, meter=lease), lease)
+        finally:
+            await lease.end()
+
+    async def _answered(self, request: ChatRequest, lease: Lease | None) -> Made:
+        try:
+            answer = await self.model.complete(request)
+        except Rejected as exc:
+            if exc.reason in PASSING:
+                raise
+            return Made(refusal(exc), leases=lease.settled() if lease else ())
+        return answered(answer, self.spending, self.name, request.role, lease)
+
+
+def identity(request: ChatRequest, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an answer depends on: the body, with the seeds of all samples but the first."""
+    if request.seed == 0 == body.get("seed"):  # the first is the same answer whether more are wanted or not
+        return {name: value for name, value in body.items() if name != "seed"}
+    return body
+
+
+def most_tokens(body: Mapping[str, Any]) -> int:
+    """The most that an answer to this body can have."""
+    return int(body.get("max_completion_tokens") or body.get("max_tokens") or 0)
+
+
+def refusal(exc: Rejected) -> bytes:
+    return orjson.dumps({"rejected": [exc.reason, exc.detail]})
+
+
+def answered(answer: Answer, spending: Spending, model: str, role: str, lease: Lease | None = None) -> Made:
+    """An answer as it is recorded, with its price."""
+    usage = replace(answer.usage, usd=spending.usd_of(model, answer.usage))
+    counts = spending.add(model, role, usage, lease.dearest if lease else None)
+    value = orjson.dumps({"answer": asdict(replace(answer, usage=usage))})
+    return Made(value, counts, lease.settled() if lease else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,27 +201,27 @@ class JournalledSandbox:
                        urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
                        trace: Trace | None = None, clock: Clock | None = None,
                        total_cpu_s: float = math.inf) -> list[Run]:  # fmt: skip
-        async def make() -> tuple[bytes, Mapping[str, int]]:
+        async def make() -> Made:
             runs = await self.sandbox.run_many(code, entrypoint, arguments, urgency=urgency, limits=limits, seed=seed,
                                                hash_seed=hash_seed, trace=trace, clock=clock,
                                                total_cpu_s=total_cpu_s)  # fmt: skip
-            return orjson.dumps([asdict(run) for run in runs]), {}
+            return Made(orjson.dumps([asdict(run) for run in runs]))
 
         request = {
             "run": [code, entrypoint, list(arguments)], "seeds": [seed, hash_seed],
             "trace": trace and asdict(trace), "clock": clock and asdict(clock), "total_cpu_s": str(total_cpu_s), **self._where(limits),
         }  # fmt: skip
-        return [_run(row) for row in orjson.loads(await self.effects.of(request, make))]
+        return [_run(row) for row in orjson.loads(await self.effects.of(key_of(request), make))]
 
     async def draw(self, code: str, entrypoint: str, *, calls: int, distinct: int, seed: int, value_bytes: int,
                    cpu_s: float, urgency: int = 1, limits: Limits | None = None) -> Draws:  # fmt: skip
-        async def make() -> tuple[bytes, Mapping[str, int]]:
+        async def make() -> Made:
             draws = await self.sandbox.draw(code, entrypoint, calls=calls, distinct=distinct, seed=seed, cpu_s=cpu_s,
                                             value_bytes=value_bytes, urgency=urgency, limits=limits)  # fmt: skip
-            return orjson.dumps(asdict(draws)), {}
+            return Made(orjson.dumps(asdict(draws)))
 
         request = {"draw": [code, entrypoint, calls, distinct, seed, value_bytes, cpu_s], **self._where(limits)}
-        found = orjson.loads(await self.effects.of(request, make))
+        found = orjson.loads(await self.effects.of(key_of(request), make))
         texts = {name: tuple(found[name]) for name in ("values", "errors", "refused")}
         return Draws(**{**found, **texts, "run": _run(found["run"])})
 

@@ -32,22 +32,26 @@ async def report_of(engine: "Engine") -> dict[str, Any]:
     """The report of the whole folder: counts come from the journal, and so survive kills."""
     endings = await engine.journal.endings()
     finished = endings.pop("", 0)
-    live = engine.flow.live
+    live = engine.flow.live + engine.flow.held_back
     counts = await engine.journal.counts()
     nested = _nested(counts)
+    by_kind = Counter(counts) + engine.flow.live_counts
+    foretold = engine.foretold(by_kind)
     return {
         "schema": SCHEMA,
         "source": {
             "read": finished + sum(endings.values()) + live, "finished": finished,
             "rejected": dict(sorted(endings.items())), "live": live,
         },
-        "kinds": _kinds(Counter(counts) + engine.flow.live_counts),
+        "kinds": _kinds(by_kind),
         "samples": nested.get("samples", {}),
         "verdicts": nested.get("verdicts", {}),
         "rejects": nested.get("rejects", {}),
         "missing_modules": dict(sorted(nested.get("missing_modules", {}).items(), key=lambda item: -item[1])),
         "unasked": nested.get("unasked", {}),
-        "spending": engine.spending.row(),
+        "samples_saved": nested.get("samples_saved", 0),
+        "spending": {**engine.spending.row(), "unit": "usd" if engine.spending.priced else "tokens",
+                     "forecast": foretold and {role or "all": span.row() for role, span in foretold.items()}},
         "this_process": {
             "elapsed_s": round(engine.statistics()["elapsed_s"], 3),
             "effects_made": engine.effects.made, "effects_replayed": engine.effects.replayed,

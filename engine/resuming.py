@@ -19,7 +19,10 @@ FREE = frozenset({("source", "path"), ("output", "dir"), ("limits",), ("sandbox"
 """Settings that may change when a folder's run goes on: they change no row."""
 RAISED = ("transform.max_tokens", "inference.max_tokens", "revision.max_tokens")
 """Settings that may also change when rejects are taken up again."""
-FREE_OF_MODELS = frozenset({"base_url", "api_key_env", "concurrency", "timeout_s", "attempts", "price"})
+FREE_OF_MODELS = frozenset({
+    "base_url", "api_key_env", "concurrency", "timeout_s", "connect_timeout_s", "read_timeout_s", "attempts", "price", "hedge",
+    "headers", "headers_env", "requests_per_minute", "tokens_per_minute",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

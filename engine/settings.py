@@ -54,6 +54,7 @@ class Price(Section):
     input: float = Field(0.0, ge=0)
     cached_input: float = Field(0.0, ge=0)
     output: float = Field(0.0, ge=0)
+    batch: Share = Field(0.5, description="share of these that a batch API takes")
 
 
 class ModelSettings(Section):
@@ -67,6 +68,21 @@ class ModelSettings(Section):
     api_key_env: str = Field("", description="the name of the environment variable with the key, never the key")
     concurrency: Positive = Field(256, description="requests at once, at most")
     timeout_s: float = Field(600.0, gt=0, description="seconds for one request in all")
+    connect_timeout_s: float = Field(30.0, gt=0, description="seconds to connect")
+    read_timeout_s: float = Field(0.0, ge=0, description="seconds without a byte of the reply; 0: timeout_s alone")
+    requests_per_minute: float = Field(0.0, ge=0, description="what the provider allows; 0: no limit")
+    tokens_per_minute: float = Field(0.0, ge=0, description="input and output together; 0: no limit")
+    hedge: float = Field(
+        0.0, ge=0, lt=1,
+        description="a request slower than this share of the last ones is sent again elsewhere, and both are paid for; 0: never",
+    )  # fmt: skip
+    headers: dict[str, str] = Field(default_factory=dict, description="further headers; no secrets, they are stored")
+    headers_env: dict[str, str] = Field(
+        default_factory=dict, description="further headers, by the name of the environment variable with the value"
+    )
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
+        "max_tokens", description="the name under which the server wants the limit of an answer"
+    )
     attempts: Positive = Field(8, description="failures of one request, while others are served, before it gives up")
     price: Price = Field(default_factory=Price)
     extra_body: dict[str, Any] = Field(default_factory=dict, description="further fields of every request")
@@ -85,6 +101,14 @@ class ModelSettings(Section):
                 raise ValueError(f"{address!r} does not begin with http:// or https://")
         return value
 
+    @field_validator("extra_body")
+    @classmethod
+    def _ours(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in ("messages", "model", "stream", "n"):
+            if name in value:
+                raise ValueError(f"{name!r} is not for extra_body: one answer, whole, to the messages at hand")
+        return value
+
     @model_validator(mode="after")
     def _named(self) -> "ModelSettings":
         if self.kind == "openai" and not self.model:
@@ -98,6 +122,7 @@ class RoleSettings(Section):
     temperature: float = Field(0.7, ge=0)
     max_tokens: Positive = 4096
     top_p: float | None = Field(None, gt=0, le=1)
+    stop: list[str] = Field([], description="texts at which an answer ends")
     system: str = Field("", description="a system prompt")
 
 
@@ -127,6 +152,11 @@ class PredictionSettings(Section):
     pairs: Positive = Field(3, description="distinct questions per direction")
     directions: list[Direction] = Field(["input", "output"], min_length=1)
     samples: Positive = Field(1, description="answers per question")
+    round: Count = Field(0, description="samples of a question that are asked at once; 0: all of them")
+    band: list[Share] = Field(
+        [],
+        description="pass rates of first answers, least and most; once a question is surely outside, no more is asked",
+    )
     variants: Variants = Field(default_factory=lambda: Variants(query_code=1.0))
     steps: list[Count] = Field(
         default_factory=lambda: [4, 10000],
@@ -139,6 +169,10 @@ class PredictionSettings(Section):
             raise ValueError("variants: at least one share must be above 0")
         if len(set(self.directions)) != len(self.directions):
             raise ValueError("directions: each once")
+        if self.band and (len(self.band) != 2 or self.band[0] > self.band[1]):
+            raise ValueError("band: two shares, the lower first, or none")
+        if self.band and not 0 < self.round < self.samples:
+            raise ValueError("band: needs a round of fewer than samples, after which to stop")
         if self.steps and (len(self.steps) != 2 or self.steps[0] > self.steps[1]):
             raise ValueError("steps: two numbers, the lower first, or none")
         return self
@@ -164,6 +198,7 @@ class RevisionSettings(Section):
     temperature: float | None = Field(None, ge=0)
     max_tokens: Positive | None = None
     top_p: float | None = Field(None, gt=0, le=1)
+    stop: list[str] | None = None
     system: str | None = None
 
 
@@ -205,6 +240,13 @@ class Config(Section):
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     base: Path = Field(default=Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Config":
+        seeded = [name for name, model in self.models.items() if "seed" in model.extra_body]
+        if seeded and self.prediction.samples > 1:
+            raise ValueError(f"models.{seeded[0]}.extra_body: 'seed' makes all prediction.samples the same answer")
+        return self
 
     @property
     def folder(self) -> Path | None:

@@ -53,7 +53,9 @@ class Conservation:
 class Ticket:
     """One source row in the flow. live: records that descend from it and are not settled yet.
 
-    id names the row in the journal's marks; size_bytes is what it counts against limits.live_bytes. rows and
+    id names the row in the journal's marks; size_bytes is what it counts against limits.live_bytes. held_back: some
+    of it waits for a later process, so that it is not finished in this one; parked: some of it waits for the end of the
+    run, and it takes no place in the window. rows and
     rejects are what has come of it, counts the same by kind of record. listener gets each finished row; done is set when all has settled.
     """
 
@@ -66,6 +68,8 @@ class Ticket:
     rejects: list[str] = field(default_factory=list)
     counts: Conservation = field(default_factory=Conservation)
     cancelled: bool = False
+    held_back: bool = False
+    parked: bool = False
     scopes: set[anyio.CancelScope] = field(default_factory=set)
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -82,7 +86,7 @@ class Ticket:
 
 
 class Withheld(Exception):
-    """Raised in place of a call that a run which only replays does not make."""
+    """Raised in place of a call that a run which only replays does not make: its record is held back."""
 
 
 class WindowClosed(Exception):

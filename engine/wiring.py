@@ -1,6 +1,7 @@
 """Builds the graph of a run from its settings: stages with their collaborators, and only the models that it needs."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,12 @@ from stages.feedback import Feedback
 from stages.identity import Kind, identity, urgency
 from stages.imports import guest_packages
 from stages.inference import Inference, Role, Sampling
-from stages.inference.client import Address, Endpoint, OpenAIModel, World
+from stages.inference.client import OpenAIModel, Timeouts
+from stages.inference.endpoint import Endpoint
+from stages.inference.hedging import Hedge
 from stages.inference.port import ChatRequest, Model
 from stages.inference.simulated import SimulatedModel
+from stages.inference.world import World
 from stages.prediction import Prediction, Wording
 from stages.profile import PROFILES
 from stages.records import (
@@ -81,7 +85,11 @@ class Absent:
 
 
 def _unset(settings: ModelSettings, setting: str) -> str:
-    return f"[{setting}] api_key_env: the environment variable {settings.api_key_env} is not set"
+    """Which variable that the model needs is not set, in words; "" if none."""
+    for place, variable in (("api_key_env", settings.api_key_env), *settings.headers_env.items()):
+        if variable and not os.environ.get(variable):
+            return f"[{setting}] {place}: the environment variable {variable} is not set"
+    return ""
 
 
 class Wiring:
@@ -96,7 +104,7 @@ class Wiring:
         self.profile = PROFILES[config.run.profile]
         self.feedback = Feedback(self._prompt("feedback", config.revision.prompt))
         self.endpoints: dict[tuple[str, str], Endpoint] = {}
-        self.permits: list[Permits] = [sandbox.permits]
+        self.permits: list[Permits | Endpoint] = [sandbox.permits]
         self._effects = effects
         self._session = session
         self._world = world
@@ -111,8 +119,8 @@ class Wiring:
         if reach.transform or self.config.source.format == "raw":
             nodes.append(Node("compose", self._compose(), PURE_WORKERS))
         if reach.transform or self._mends:
-            role = self._role(self.config.transform, later=not reach.transform)
-            nodes.append(Node("transform", Transform(role), self._ceiling(self.config.transform.model)))
+            role = self._role("transform", self.config.transform, later=not reach.transform)
+            nodes.append(Node("transform", Transform(role), self._workers(self.config.transform.model)))
         repairs = self._repairs()
         execution = Execution(self.runs, self.profile, repairs, self.config.execution.pool, self.config.execution.draws,
                               self.config.execution.pairs)  # fmt: skip
@@ -123,7 +131,7 @@ class Wiring:
             Node("prediction", self._prediction(), PURE_WORKERS),
         ]
         if reach.inference or reach.revision:
-            nodes.append(Node("inference", self._inference(), self._ceiling(self.config.inference.model)))
+            nodes.append(Node("inference", self._inference(), self._workers(self.config.inference.model)))
         verification = Verification(self.runs, self.feedback, self.config.verification.equality,
                                     self.config.verification.reading, self.config.verification.domain)  # fmt: skip
         nodes.append(Node("verification", verification, runs))
@@ -163,16 +171,19 @@ class Wiring:
                           self.profile.normalise)  # fmt: skip
         steps = (settings.steps[0], settings.steps[1]) if settings.steps else None
         return Prediction(wording, settings.pairs, tuple(settings.directions), settings.samples,
-                          settings.variants.shares(), steps)  # fmt: skip
+                          settings.round if self.reach.inference else 0, settings.variants.shares(), steps)  # fmt: skip
 
     def _inference(self) -> Inference:
         later = not self.reach.inference  # only revisions may be asked, of what enters behind the first answers
-        first = self._role(self.config.inference, later=later)
-        return Inference(first, self._role(_later(self.config.inference, self.config.revision), later=later))
+        first = self._role("inference", self.config.inference, later=later)
+        again = _later(self.config.inference, self.config.revision)
+        return Inference(first, self._role("revision", again, later=later))
 
     def _revision(self) -> Revision:
         turns = self.config.revision.turns if self.reach.revision or self.config.output.until == "revision" else 1
-        return Revision(self.feedback, turns, self.config.revision.samples)
+        prediction = self.config.prediction
+        band = (prediction.band[0], prediction.band[1]) if prediction.band else None
+        return Revision(self.feedback, turns, self.config.revision.samples, prediction.round, band)
 
     def _prompt(self, name: str, given: str) -> prompts.Template:
         return prompts.load(name, self.config.base / given if given else None)
@@ -181,13 +192,15 @@ class Wiring:
         """The folder of prompt files, where a role names a folder and not a single file."""
         return self.config.base / given if given and (self.config.base / given).is_dir() else None
 
-    def _role(self, settings: RoleSettings, *, later: bool = False) -> Role:
+    def _role(self, name: str, settings: RoleSettings, *, later: bool = False) -> Role:
         """later: its model may well never be asked, so its key is asked for at the first call."""
-        sampling = Sampling(settings.temperature, settings.max_tokens, settings.top_p)
-        return Role(self._model(settings.model, later=later), sampling, settings.system)
+        sampling = Sampling(settings.temperature, settings.max_tokens, settings.top_p, tuple(settings.stop))
+        return Role(self._model(settings.model, later=later), sampling, settings.system, name)
 
-    def _ceiling(self, model: str) -> int:
-        return self.config.models[model].concurrency if model in self.config.models else 1
+    def _workers(self, model: str) -> int:
+        """Somewhat more than requests may be in flight, so that one is ready when another is answered."""
+        ceiling = self.config.models[model].concurrency if model in self.config.models else 1
+        return ceiling + ceiling // 4 + 1
 
     def _model(self, name: str, *, later: bool) -> Model:
         settings = self.config.models.get(name)
@@ -196,10 +209,10 @@ class Wiring:
             if later:
                 return Absent(name, why)
             raise BadInput(why)
-        if later and settings.api_key_env and not os.environ.get(settings.api_key_env):
-            return Absent(settings.model, _unset(settings, f"models.{name}"))
+        if later and (unset := _unset(settings, f"models.{name}")):
+            return Absent(settings.model, unset)
         if name not in self._models:
-            self._models[name] = JournalledModel(self._made(name, settings), self._effects, self._spending)
+            self._models[name] = JournalledModel(name, self._made(name, settings), self._effects, self._spending)
         return self._models[name]
 
     def _made(self, name: str, settings: ModelSettings) -> Model:
@@ -210,30 +223,39 @@ class Wiring:
             recorded = self.config.base / settings.recorded if settings.recorded else None
             return SimulatedModel(settings.model or "simulated", self.sandbox, permits, settings.wrong,
                                   settings.wrong_again, settings.seed, recorded)  # fmt: skip
+        if unset := _unset(settings, setting):
+            raise BadInput(unset)
         key = os.environ.get(settings.api_key_env, "") if settings.api_key_env else ""
-        if settings.api_key_env and not key:
-            raise BadInput(_unset(settings, setting))
-        endpoint = self._endpoint(settings, key)
-        return OpenAIModel(settings.model, endpoint, self._session, setting, settings.timeout_s, settings.attempts,
-                           settings.extra_body, self._world)  # fmt: skip
+        headers = {**settings.headers, **{name: os.environ[there] for name, there in settings.headers_env.items()}}
+        timeouts = Timeouts(settings.timeout_s, settings.connect_timeout_s, settings.read_timeout_s)
+        hedge = Hedge(settings.hedge, self._world) if settings.hedge else None
+        return OpenAIModel(settings.model, self._endpoint(settings, key), self._session, setting, timeouts,
+                           settings.attempts, settings.extra_body, headers, settings.max_tokens_field, hedge)  # fmt: skip
 
     def _endpoint(self, settings: ModelSettings, key: str) -> Endpoint:
         """The endpoint of a model; models on one (base_url, key) share it, under the highest of their ceilings."""
         place = (" ".join(settings.base_url), key)
         if place not in self.endpoints:
-            ceiling = max(
-                other.concurrency for other in self.config.models.values() if other.base_url == settings.base_url
-            )
-            permits = Permits(ceiling, changed=self._changed)
-            self.permits.append(permits)
-            self.endpoints[place] = Endpoint(
-                tuple(map(Address, settings.base_url)), key, permits, self.config.limits.give_up_s
-            )
+            sharing = [other for other in self.config.models.values() if other.base_url == settings.base_url]
+            secrets = {os.environ.get(there, "") for other in sharing for there in other.headers_env.values()}
+            endpoint = Endpoint(
+                tuple(settings.base_url), key, max(other.concurrency for other in sharing), self.config.limits.give_up_s,
+                _least(other.requests_per_minute for other in sharing),
+                _least(other.tokens_per_minute for other in sharing), self._world, self._changed,
+                secrets=frozenset(secrets - {""}),
+            )  # fmt: skip
+            self.permits.append(endpoint)
+            self.endpoints[place] = endpoint
         return self.endpoints[place]
+
+
+def _least(rates: Iterable[float]) -> float:
+    """The lowest of the rates that are set; 0 if none is."""
+    return min((rate for rate in rates if rate), default=0.0)
 
 
 def _later(first: RoleSettings, later: RevisionSettings) -> RoleSettings:
     """Revision's role: inference's, where it says nothing else."""
-    given = {name: getattr(later, name) for name in ("temperature", "max_tokens", "top_p", "system")}
+    given = {name: getattr(later, name) for name in ("temperature", "max_tokens", "top_p", "stop", "system")}
     changes = {name: value for name, value in given.items() if value is not None}
     return first.model_copy(update={**changes, "model": later.model or first.model})

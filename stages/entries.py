@@ -247,7 +247,7 @@ def _answer(row: Fields) -> Answer:
 
 def _usage(row: Fields) -> Usage:
     return Usage(row.get("input_tokens") or 0, row.get("output_tokens") or 0, row.get("cached_tokens") or 0,
-                 bool(row.get("estimated")))  # fmt: skip
+                 bool(row.get("estimated")), row.get("usd") or 0.0)  # fmt: skip
 
 
 def _pair(row: Fields, program: Program) -> tuple[int, Pair]:

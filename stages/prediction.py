@@ -8,7 +8,6 @@ from typing import Any
 from stages.normalise import normalised
 from stages.prompts import Template
 from stages.records import (
-    Attempted,
     Direction,
     Pair,
     Program,
@@ -66,12 +65,13 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """pairs: distinct questions per direction; steps: line events between which a pair is asked, or None."""
+    """pairs: distinct questions per direction; round: samples of a question that are asked at once, 0 for all; steps: line events between which a pair is asked, or None."""
 
     wording: Wording
     pairs: int = 3
     directions: tuple[Direction, ...] = ("input", "output")
     samples: int = 1
+    round: int = 0
     variants: Mapping[Variant, float] = field(default_factory=lambda: {"query_code": 1.0})
     steps: tuple[int, int] | None = (4, 10_000)
 
@@ -116,12 +116,13 @@ class Prediction:
         id_ = f"{program.id}.{pair.id}.{direction[0]}"
         variant = self._variant(id_)
         opening = self.wording.opening(program, pair, direction, variant)
-        return Question(
+        question = Question(
             id=id_, program=program, pair=pair, number=number, direction=direction,
             opening=({"role": "user", "content": opening},),
-            samples=tuple(Attempted(number) for number in range(self.samples)), variant=variant,
-            prompt=self.wording.prompt, tags=(*program.tags, *pair.tags), wanted=self.samples,
+            samples=(), variant=variant, prompt=self.wording.prompt, tags=(*program.tags, *pair.tags),
+            wanted=self.samples, whole=True,
         )  # fmt: skip
+        return question.with_next(self.round)
 
     def _variant(self, id_: str) -> Variant:
         """The variant that a question's id draws from the shares."""

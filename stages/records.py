@@ -66,20 +66,23 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one model call or the sum of several. estimated: at least one server sent no usage."""
+    """Tokens of one model call or the sum of several. estimated: at least one server sent no usage; usd: by the prices of
+    the run file when it was bought."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     estimated: bool = False
+    usd: float = 0.0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens,
-                     self.cached_tokens + other.cached_tokens, self.estimated or other.estimated)  # fmt: skip
+                     self.cached_tokens + other.cached_tokens, self.estimated or other.estimated,
+                     self.usd + other.usd)  # fmt: skip
 
     def row(self) -> dict[str, Any]:
         return {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens,
-                "cached_tokens": self.cached_tokens, "estimated": self.estimated}  # fmt: skip
+                "cached_tokens": self.cached_tokens, "estimated": self.estimated, "usd": round(self.usd, 9)}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,8 @@ class TransformQuestion:
     origin: Origin
     prompt: Prompt | None = None
     draft: "Draft | None" = None
+    parked: bool = False
+    """It could not be answered, and is asked once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,11 +256,13 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """One sample of a question: its number and the turns it has had. closed: nothing more is asked of it."""
+    """One sample of a question: its number and the turns it has had. closed: nothing more is asked of it; parked: its
+    next answer could not be had, and it is asked once more."""
 
     number: int
     turns: tuple[Turn, ...] = ()
     closed: bool = False
+    parked: bool = False
 
     @property
     def last(self) -> Turn:
@@ -268,7 +275,7 @@ class Question:
 
     id: program, pair and direction, or derived from the row where it was read from a file. opening: the
     first user message and what stands before it. sampling and system: how its first answers were drawn.
-    wanted: how many samples were asked for at first.
+    wanted: how many samples are asked for in all; whole: all of them are this record's, so that more can be added.
     """
 
     id: str
@@ -284,6 +291,7 @@ class Question:
     system: str = ""
     tags: tuple[str, ...] = ()
     wanted: int = 1
+    whole: bool = False
 
     @property
     def open(self) -> tuple[Attempted, ...]:
@@ -299,6 +307,12 @@ class Question:
             grown.append({"role": "assistant", "content": turn.answer.content})
             grown.append({"role": "user", "content": turn.feedback})
         return tuple(grown)
+
+    def with_next(self, most: int) -> "Question":
+        """The question with its next samples, so many at most (0: all that are wanted)."""
+        there = len(self.samples)
+        until = self.wanted if not most else min(self.wanted, there + most)
+        return replace(self, samples=(*self.samples, *map(Attempted, range(there, until))))
 
     def with_samples(self, samples: tuple[Attempted, ...]) -> "Question":
         return replace(self, samples=samples)
@@ -328,6 +342,13 @@ class Reject:
     detail: str = ""
     attempt: int = 1
     more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A record that goes to the same stage once more when nothing else is left to do."""
+
+    record: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,25 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from stages.feedback import Feedback
-from stages.records import SCHEMA, Attempted, Judged, Origin, Question, Row
+from stages.records import SCHEMA, Attempted, Judged, Origin, Question, Row, Usage
 
 REVISED = frozenset({"wrong", "no_answer", "error", "timeout", "memory", "denied", "crash"})
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """turns: answers in all. samples: whether only sample 0 of a question is revised, or all."""
+    """turns: answers in all. samples: whether only sample 0 of a question is revised, or all.
+
+    round: samples of a question that are asked at once (0: all). band: pass rates of first answers, least and most; once
+    the rate of all samples is sure to lie outside, the rest is not asked. So each round follows from the answers of those
+    before it, in whatever order they came.
+    """
 
     feedback: Feedback
     turns: int = 2
     samples: Literal["first", "all"] = "first"
+    round: int = 0
+    band: tuple[float, float] | None = None
 
     async def __call__(self, judged: Judged) -> tuple[Question | Row, ...]:
         question, outcomes = judged.question, []
@@ -31,7 +38,18 @@ class Revision:
                 samples.append(replace(sample, closed=True))
                 outcomes.append(self._row(question, sample))
         question = question.with_samples(tuple(samples))
+        if not question.open and question.whole and not self._outside(question):
+            question = question.with_next(self.round)
         return (*outcomes, question if question.open else question_row(question))
+
+    def _outside(self, question: Question) -> bool:
+        """Whether its pass rate will be outside of the band, whatever the samples say that were not asked yet."""
+        if self.band is None:
+            return False
+        right = sum(bool(sample.turns) and sample.turns[0].verdict == "right" for sample in question.samples)
+        left = question.wanted - len(question.samples)
+        least, most = self.band
+        return (right + left) / question.wanted < least or right / question.wanted > most
 
     def _again(self, question: Question, sample: Attempted) -> bool:
         """Whether a sample gets another turn. Not where "wrong" alone tells the answer: one alternative is left."""
@@ -57,7 +75,8 @@ class Revision:
             "program": question.program.id, "pair": question.pair.id, "sample": sample.number,
             "variant": question.variant, "prompt_version": question.prompt and question.prompt.version,
             "input": question.pair.input, "output": question.pair.output,
-            "turns": [turn.row() for turn in sample.turns], "guess": [], "steps": question.pair.steps,
+            "turns": [turn.row() for turn in sample.turns],
+            "usage": sum((turn.answer.usage for turn in sample.turns), Usage()).row(), "guess": [], "steps": question.pair.steps,
             "tags": _tags(question, sample), "sampling": dict(question.sampling), "system": question.system,
             "schema": SCHEMA, "source": source_row(question.program.origin),
         }  # fmt: skip
@@ -92,10 +111,12 @@ def question_row(question: Question) -> Row:
     final = sum(sample.last.verdict == "right" for sample in answered)
     content = {
         "id": question.id, "program": question.program.id, "pair": question.pair.id, "direction": question.direction,
-        "samples": len(answered), "asked": question.wanted, "right": first, "right_after_revision": final,
+        "samples": len(answered), "asked": len(question.samples), "wanted": question.wanted, "right": first, "right_after_revision": final,
         "pass_rate": first / len(answered) if answered else None, "schema": SCHEMA,
     }  # fmt: skip
-    return Row("questions", f"{question.id}.{question.wanted}", content)
+    saved = question.wanted - len(question.samples) if question.whole else 0
+    counts = {"samples_saved": saved} if saved else {}
+    return Row("questions", f"{question.id}.{question.wanted}", content, counts)
 
 
 def _counts(question: Question, sample: Attempted) -> dict[str, int]:

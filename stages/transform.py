@@ -1,12 +1,12 @@
 """raw -> questions -> unified: asks a model to rewrite a source file as a program, and later to mend it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from stages.errors import Rejected
+from stages.errors import GaveUp, Rejected
 from stages.inference.port import Role
 from stages.prompts import Template
-from stages.records import Reject, SourceFile, TransformQuestion, Unified
+from stages.records import Later, Reject, SourceFile, TransformQuestion, Unified
 
 REPAIR = 2
 TRANSFORM = 3
@@ -30,11 +30,13 @@ class Transform:
 
     role: Role
 
-    async def __call__(self, question: TransformQuestion) -> tuple[Unified | Reject]:
+    async def __call__(self, question: TransformQuestion) -> tuple[Unified | Later | Reject]:
         urgency = REPAIR if question.draft else TRANSFORM
         try:
             answer = await self.role.ask(question.messages, urgency=urgency)
         except Rejected as exc:
+            if isinstance(exc, GaveUp) and not question.parked:
+                return (Later(replace(question, parked=True)),)
             if question.draft is not None:
                 return (Reject(question.draft.id, "program", exc.reason, exc.detail),)
             return (Reject(question.origin.id, "file", exc.reason, exc.detail),)

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from engine.cli import USAGE
 from engine.config import config_of, load_config
-from engine.settings import Config, Until
+from engine.settings import Config, ModelSettings, Until
 from stages.prompts import PLACEHOLDERS, load
 from stages.rows import BOUNDARIES
 
@@ -30,11 +30,22 @@ def test_the_starters_run_file_explains_every_setting() -> None:
     text = RUN_FILE.read_text()
     sections = {part.split("]", 1)[0]: part for part in re.split(r"^\[", text, flags=re.MULTILINE)}
     for section, name in settings_of(Config):
-        if section == "revision" and name in ("model", "prompt", "temperature", "max_tokens", "top_p", "system"):
+        if section == "revision" and name in (
+            "model",
+            "prompt",
+            "temperature",
+            "max_tokens",
+            "top_p",
+            "stop",
+            "system",
+        ):
             continue  # "default to inference's", as its comment says
-        if name in ("prompt", "top_p", "system"):
+        if name in ("prompt", "top_p", "stop", "system"):
             continue  # of all roles alike, explained in README
         assert re.search(rf"^#? ?{name} = ", sections[section], re.MULTILINE), f"[{section}] {name}"
+    for name in ModelSettings.model_fields:
+        if name not in ("seed", "recorded"):  # of the simulated model, for tests
+            assert re.search(rf"^#? ?{name} = ", text, re.MULTILINE), f"[models.*] {name}"
 
 
 def test_the_starters_run_file_shows_the_defaults() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from stages.records import Answer, Direction, Messages
+from stages.records import Answer, Direction, Messages, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,28 @@ class Sampling:
         return {**body, **self.extra}
 
 
+class Meter(Protocol):
+    """Lent with a request: what is told of each of its attempts, so that no budget is passed."""
+
+    async def sending(self) -> None:
+        """Before each attempt: waits until the budget allows it at its dearest. Raises: Unavailable."""
+        ...
+
+    def unpaid(self) -> None:
+        """After an attempt that nobody bills."""
+        ...
+
+    async def wasted(self, usage: Usage | None) -> None:
+        """After an attempt that may be billed and gave no answer. usage: what the server said of it, if it did."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """One chat completion. seed: the sample's number, where several answers to one question are wanted.
 
-    What its model makes of its body is its identity: the same body is paid once. urgency (lower goes first) and
-    hint are no part of it.
+    What its model makes of its body is its identity: the same body is paid once. urgency (lower goes first),
+    hint, role (for the report) and meter are no part of it.
     """
 
     model: str
@@ -51,6 +67,8 @@ class ChatRequest:
     seed: int | None = None
     urgency: int = 0
     hint: Hint | None = None
+    role: str = ""
+    meter: Meter | None = None
 
     def body(self) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -82,11 +100,12 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A model in one part of the work: transform, inference or revision."""
+    """A model in one part of the work. name: transform, inference or revision."""
 
     model: Model
     sampling: Sampling
     system: str = ""
+    name: str = ""
 
     async def ask(
         self, messages: Messages, *, urgency: int, seed: int | None = None, hint: Hint | None = None
@@ -94,7 +113,7 @@ class Role:
         """The model's answer to the conversation, the role's system prompt before it."""
         if self.system and not (messages and messages[0]["role"] == "system"):
             messages = ({"role": "system", "content": self.system}, *messages)
-        request = ChatRequest(self.model.name, messages, self.sampling, seed, urgency, hint)
+        request = ChatRequest(self.model.name, messages, self.sampling, seed, urgency, hint, self.name)
         return await self.model.complete(request)
 
     def row(self) -> dict[str, Any]:

@@ -13,7 +13,9 @@ CHARACTERS_PER_TOKEN = 4
 
 
 class Malformed(Exception):
-    """Raised for a reply that is no chat completion; asking again may help."""
+    """Raised for a reply that is no chat completion; asking again may help. usage: what it says it has cost."""
+
+    usage: Usage | None = None
 
 
 def answer_of(body: bytes, messages: Messages, asked_of: str) -> Answer:
@@ -24,6 +26,16 @@ def answer_of(body: bytes, messages: Messages, asked_of: str) -> Answer:
         raise Malformed(f"the reply is no JSON ({exc}): {excerpt(body)}") from None
     if not isinstance(reply, dict):
         raise Malformed(f"the reply is no JSON object: {excerpt(body)}")
+    try:
+        return _answer_in(reply, body, messages, asked_of)
+    except (Malformed, Rejected) as exc:
+        usage = usage_of(reply.get("usage"), messages, "")
+        if not usage.estimated or isinstance(exc, Rejected):
+            exc.usage = usage
+        raise
+
+
+def _answer_in(reply: dict[str, Any], body: bytes, messages: Messages, asked_of: str) -> Answer:
     if reply.get("error"):
         raise Malformed(f"an error came with status 200: {excerpt(body)}")
     choices = reply.get("choices")

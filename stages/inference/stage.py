@@ -3,9 +3,9 @@
 import asyncio
 from dataclasses import dataclass, replace
 
-from stages.errors import Rejected
+from stages.errors import GaveUp, Rejected
 from stages.inference.port import Hint, Role
-from stages.records import Answered, Attempted, Question, Reject, Turn
+from stages.records import Answered, Attempted, Later, Question, Reject, Turn
 
 REVISION_FIRST = 0
 FIRST_ANSWERS = 1
@@ -15,24 +15,37 @@ FIRST_ANSWERS = 1
 class Inference:
     """first answers by one role, later turns by another (often the same).
 
-    The samples of a question are asked side by side; one that is refused is rejected alone.
+    The samples of a question are asked side by side; one that is refused is rejected alone. One that gives up sends
+    the question back to be asked once more at the end of the run; the answers of the others are not paid again.
     """
 
     first: Role
     later: Role
 
-    async def __call__(self, question: Question) -> tuple[Answered | Reject, ...]:
+    async def __call__(self, question: Question) -> tuple[Answered | Later | Reject, ...]:
         if not any(sample.turns for sample in question.samples):
             question = replace(question, sampling=self.first.row(), system=self.first.system)
-        turns = await asyncio.gather(*[self._turn(question, sample) for sample in question.open])
-        samples, rejects = list(question.samples), []
+        # all are waited for, whatever one of them meets: what is under way is paid for
+        found = await asyncio.gather(
+            *[self._turn(question, sample) for sample in question.open], return_exceptions=True
+        )
+        turns: list[Turn | Reject] = []
+        for sample, turn in zip(question.open, found, strict=True):
+            if isinstance(turn, GaveUp) and sample.parked:
+                turns.append(Reject(question.sample_id(sample), "sample", turn.reason, turn.detail))
+            elif isinstance(turn, BaseException) and not isinstance(turn, GaveUp):
+                raise turn
+            elif not isinstance(turn, BaseException):
+                turns.append(turn)
+        if len(turns) < len(found):
+            gave_up = {s.number for s, turn in zip(question.open, found, strict=True) if isinstance(turn, GaveUp)}
+            parked = tuple(replace(s, parked=True) if s.number in gave_up else s for s in question.samples)
+            return (Later(question.with_samples(parked)),)
+        samples = list(question.samples)
         for sample, turn in zip(question.open, turns, strict=True):
-            place = samples.index(sample)
-            if isinstance(turn, Reject):
-                rejects.append(turn)
-                samples[place] = replace(sample, closed=True)
-            else:
-                samples[place] = replace(sample, turns=(*sample.turns, turn))
+            grown = replace(sample, closed=True) if isinstance(turn, Reject) else _grown(sample, turn)
+            samples[samples.index(sample)] = grown
+        rejects = [turn for turn in turns if isinstance(turn, Reject)]
         return (*rejects, Answered(question.with_samples(tuple(samples))))
 
     async def _turn(self, question: Question, sample: Attempted) -> Turn | Reject:
@@ -46,6 +59,12 @@ class Inference:
                 seed=sample.number if question.wanted > 1 else None,
                 hint=hint,
             )
+        except GaveUp:
+            raise
         except Rejected as exc:
             return Reject(question.sample_id(sample), "sample", exc.reason, exc.detail)
         return Turn(answer)
+
+
+def _grown(sample: Attempted, turn: Turn) -> Attempted:
+    return replace(sample, turns=(*sample.turns, turn), parked=False)

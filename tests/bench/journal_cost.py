@@ -9,11 +9,10 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from engine.journal import Journal
-from engine.ports import Effects
+from engine.ports import Effects, Made, key_of
 
 RATE, LANES, COUNT, ROUNDS = 1000, 64, 3000, 5
 ANSWER = b'{"answer": {"content": "' + b"Let me trace it step by step. " * 135 + b'"}}'
@@ -23,16 +22,16 @@ async def rate(effects: Effects | None, start: int) -> tuple[float, float]:
     """Completions a second, and CPU seconds of all."""
     numbers = iter(range(start, start + COUNT))
 
-    async def make() -> tuple[bytes, Mapping[str, int]]:
+    async def make() -> Made:
         await asyncio.sleep(LANES / RATE)  # the model's time
-        return ANSWER, {"calls": 1}
+        return Made(ANSWER, {"calls": 1})
 
     async def lane() -> None:
         for number in numbers:
             if effects is None:
                 await make()
             else:
-                await effects.of({"messages": [number], "text": "x" * 4096}, make)
+                await effects.of(key_of({"messages": [number], "text": "x" * 4096}), make)
 
     began, cpu_s = time.perf_counter(), time.process_time()
     await asyncio.gather(*[lane() for _ in range(LANES)])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engine import BadInput, Engine, OutOfService, Stopped
+from engine.errors import Full
 from engine.report import report_of
 from stages.inference.client import BACKOFF_S
 from tests.support.records import SECTIONS, reply_of
@@ -180,18 +181,23 @@ async def test_more_pairs_in_a_finished_folder_add_rows_and_buy_only_those(tmp_p
 async def test_max_rows_counts_what_the_folder_holds(tmp_path: Path) -> None:
     write_rows(tmp_path / "rows.jsonl", *[{"content": f"def real(): {n}"} for n in range(40)])
     async with serving(answered) as script:
-        config = served(tmp_path, script.url, model={"concurrency": 1}, sandbox={"workers": 1}, limits={"max_rows": 4},
-                        source={"path": "rows.jsonl"})  # fmt: skip
-        for _ in range(2):
+        limited = {"source": {"path": "rows.jsonl"}, "model": {"concurrency": 4}}
+        for most in (4, 4, 9):
+            config = served(tmp_path, script.url, limits={"max_rows": most}, **limited)
             async with Engine(config) as engine:
-                await engine.run()
+                with pytest.raises(Full, match=f"max_rows: {most} rows"):
+                    await engine.run()
                 assert not engine.finished
-            asked = len(script.asked)
-        found = len(samples(tmp_path / "out"))
+            assert len(samples(tmp_path / "out")) == most
+        asked = len(script.asked)
         async with Engine(config) as engine:
-            await engine.run()
+            with pytest.raises(Full):
+                await engine.run()
         assert len(script.asked) == asked
-    assert 4 <= found < 80
+        report = await finished(served(tmp_path, script.url, **limited))
+        assert len(samples(tmp_path / "out")) == 80
+        assert report["source"] == {"read": 40, "finished": 40, "rejected": {}, "live": 0}
+        assert len(script.asked) == len({json.dumps(body) for body in script.asked})
 
 
 async def test_an_empty_source_is_refused(tmp_path: Path) -> None:
@@ -268,23 +274,26 @@ async def test_several_samples_of_a_question_are_asked_with_their_seeds(tmp_path
     assert question["samples"] == 3
 
 
-@pytest.mark.parametrize("limit", [{"budget_usd": 0.00003}, {"budget_tokens": 40}])
-async def test_at_the_budget_nothing_new_is_sent_and_it_goes_on_when_raised(
-    tmp_path: Path, limit: dict[str, Any]
-) -> None:
-    write_rows(tmp_path / "rows.jsonl", *[{"content": f"def real(): {n}"} for n in range(20)])
-    model = {"price": {"input": 1.0, "output": 1.0}, "concurrency": 1}
-    async with serving(answered) as script:
-        config = served(tmp_path, script.url, model=model, source={"path": "rows.jsonl"}, limits=limit)
-        with pytest.raises(OutOfService, match="budget"):
-            await finished(config)
-        assert len(script.asked) == 3
-        with pytest.raises(OutOfService, match="budget"):
-            await finished(config)
-        assert len(script.asked) == 3
-        report = await finished(served(tmp_path, script.url, model=model, source={"path": "rows.jsonl"}))
-        assert report["source"]["finished"] == 20
-        assert report["spending"]["models"]["m"]["calls"] == len(script.asked)
+async def test_samples_go_in_rounds_until_the_pass_rate_is_surely_outside_the_band(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
+
+    def mixed(body: dict[str, Any]) -> Reply:
+        """Every second answer to the input question is right, none to the output question."""
+        text = body["messages"][0]["content"]
+        if "Problem Statement" in text or '{"output"' in text:
+            return answered(body)
+        target = int(text.split("```json\n")[-1].split("\n")[0])
+        return said(f'{{"input": {{"a": {target - body["seed"] % 2}, "b": 0}}}}')
+
+    prediction = {"pairs": 1, "samples": 8, "round": 2, "band": [0.3, 0.7]}
+    async with serving(mixed) as script:
+        report = await finished(served(tmp_path, script.url, source={"path": "rows.jsonl"}, prediction=prediction,
+                                       revision={"turns": 1}))  # fmt: skip
+    lines = {line["direction"]: line for line in rows(tmp_path / "out" / "questions.jsonl")}
+    told = {d: (line["asked"], line["wanted"], line["pass_rate"]) for d, line in lines.items()}
+    assert told == {"input": (8, 8, 0.5), "output": (6, 8, 0.0)}  # after 6 wrong ones 2 of 8 is the best there can be
+    assert report["samples_saved"] == 2
+    assert sorted(body["seed"] for body in script.asked if "seed" in body) == sorted([*range(8), *range(6)])
 
 
 async def test_a_predicted_input_outside_its_domain_is_tagged_or_judged_wrong_as_set(tmp_path: Path) -> None:

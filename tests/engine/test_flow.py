@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from engine.errors import BadInput, MachineFailed, OutOfService, TooManyBugs
 from engine.flow import Flow, Node
-from engine.tickets import Ticket, Window
+from engine.tickets import Ticket, Window, WindowClosed
 from sandbox import JobRefused, SandboxError
 from stages.errors import Misconfigured, Rejected, Unavailable
 from stages.identity import Kind
-from stages.records import Origin, Reject, Row, Tally
+from stages.records import Later, Origin, Reject, Row, Tally
 
 RowsOut = tuple[Any, ...]
 
@@ -213,7 +213,6 @@ async def test_more_bugs_than_allowed_stop_the_run() -> None:
     ("raised", "error"),
     [
         (Misconfigured("no key"), BadInput),
-        (Unavailable("gone"), OutOfService),
         (SandboxError("no process"), MachineFailed),
     ],
 )
@@ -232,6 +231,48 @@ async def test_a_failure_that_is_no_rows_fault_stops_the_run_and_settles_nothing
     assert isinstance(flow.failure, error)
     assert sink.done == []
     assert one.done.is_set()
+
+
+async def test_an_endpoint_that_is_gone_lets_nothing_in_and_what_is_live_goes_on() -> None:
+    sink, gone = Kept(), asyncio.Event()
+
+    async def stage(token: Token) -> RowsOut:
+        if token.id == "unlucky":
+            gone.set()
+            raise Unavailable("gone")
+        await gone.wait()
+        return (Row("samples", token.id, {}),)
+
+    nodes = [Node("n0", stage, workers=2)]
+    async with Flow(nodes, TokenGraph(), sink, Window(4, 10**6)) as flow:
+        for id_ in ("lucky", "unlucky"):
+            await flow.enter(ticket(id_), Token(0, id_), "n0")
+        await flow.quiet()
+        assert isinstance(flow.halted, OutOfService)
+        with pytest.raises(WindowClosed):
+            await flow.enter(ticket("late"), Token(0, "late"), "n0")
+    assert (sink.rows, sink.done, flow.held_back) == (["lucky"], ["lucky"], 1)
+    assert flow.live_counts == {"kinds.file.read": 1}  # the other one is not lost, and not finished
+
+
+async def test_what_is_parked_is_taken_up_when_nothing_else_is_left() -> None:
+    sink, order = Kept(), []
+
+    async def stage(token: Token) -> RowsOut:
+        order.append((token.id, token.rounds))
+        if token.id == "poison" and token.rounds:
+            return (Later(Token(0, "poison")),)
+        return (Row("samples", token.id, {}),)
+
+    async with Flow([Node("n0", stage)], TokenGraph(), sink, Window(1, 10**6)) as flow:
+        with flow.feeding():
+            await flow.enter(ticket("poison"), Token(0, "poison", 1), "n0")
+            for number in range(3):  # the window has room for one: the parked one gave its place back
+                await flow.enter(ticket(str(number)), Token(0, str(number)), "n0")
+        await flow.quiet()
+        assert (flow.window.live, flow.window.bytes) == (0, 0)
+    assert order == [("poison", 1), ("0", 0), ("1", 0), ("2", 0), ("poison", 0)]
+    assert flow.counts.table() == {"kinds.file.read": 4, "kinds.file.finished": 4}
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,13 @@
 """The journal around the ports: what makes two requests the same, and who waits for whom."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from engine.journal import Journal
-from engine.ports import Effects, JournalledSandbox
+from engine.ports import Effects, JournalledSandbox, Made
 from sandbox import Clock, Guest, Limits, Run, Trace
 
 USUAL: dict[str, Any] = {"code": "def f(n): return n", "entrypoint": "f", "arguments": ['{"n": 1}'], "seed": 1}
@@ -77,19 +76,19 @@ async def test_a_guest_elsewhere_with_the_same_packages_is_the_same(tmp_path: ob
 async def test_who_asks_the_same_at_the_same_time_waits_and_one_who_goes_leaves_it_to_the_next() -> None:
     started, made = asyncio.Event(), 0
 
-    async def make() -> tuple[bytes, Mapping[str, int]]:
+    async def make() -> Made:
         nonlocal made
         made += 1
         started.set()
         if made == 1:
             await asyncio.Event().wait()
-        return b"answer", {}
+        return Made(b"answer")
 
     async with Journal(None) as journal:
         effects = Effects(journal)
-        first = asyncio.create_task(effects.of("request", make))
+        first = asyncio.create_task(effects.of(b"request", make))
         await started.wait()
-        others = [asyncio.create_task(effects.of("request", make)) for _ in range(3)]
+        others = [asyncio.create_task(effects.of(b"request", make)) for _ in range(3)]
         first.cancel()
         assert await asyncio.gather(*others) == [b"answer"] * 3
     assert made == 2

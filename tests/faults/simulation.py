@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from engine.boundaries import Boundaries
 from engine.errors import MachineFailed
 from engine.flow import Flow, Node
 from engine.journal import Journal
-from engine.ports import Effects
+from engine.ports import Effects, Made, key_of
 from engine.tickets import Ticket, Window, WindowClosed
 from stages.errors import Rejected
 from stages.identity import Kind
@@ -98,12 +97,12 @@ class World:
     async def call(self, effects: Effects, what: str, id_: str) -> int:
         """A model call or sandboxed run: some virtual time, an answer that follows from the request."""
 
-        async def make() -> tuple[bytes, Mapping[str, int]]:
+        async def make() -> Made:
             self.billed[f"{what} {id_}"] += 1
             await asyncio.sleep(self.chance.choice((0, 0.001, 0.1, 3.0, 60.0)))
-            return json.dumps(number(what, id_, below=100)).encode(), {what: 1}
+            return Made(json.dumps(number(what, id_, below=100)).encode(), {what: 1})
 
-        return int(json.loads(await effects.of([what, id_], make)))
+        return int(json.loads(await effects.of(key_of([what, id_]), make)))
 
     def questions(self, file: str) -> list[str]:
         return [f"{file}.{n}" for n in range(1 + number("questions", file, below=3))]

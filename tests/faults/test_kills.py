@@ -310,5 +310,5 @@ async def test_a_folder_that_becomes_read_only_stops_the_run_and_loses_nothing(t
 async def test_killed_five_hundred_times_nothing_is_lost(tmp_path: Path, seed: int) -> None:
     """Ten kills a seed, each after a result that its process was the first to record."""
     chance = random.Random(seed)
-    faults = [f"{chance.choice(POINTS)}:{chance.randint(6, 30)}" for _ in range(14)]
+    faults = [f"{chance.choice(POINTS)}:{chance.randint(4, 20)}" for _ in range(11)]
     assert await killed_and_finished(tmp_path, faults, files=40) >= 10

@@ -4,7 +4,7 @@ import asyncio
 import heapq
 import random
 
-from stages.inference.client import World
+from stages.inference.world import World
 
 
 class FakeClock:

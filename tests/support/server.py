@@ -1,6 +1,7 @@
 """A scripted chat server on loopback: answers are data, one for each request, the last one for all that follow."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,13 +12,17 @@ from aiohttp import web
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server does with one request. body: a dict is sent as JSON, text as it is; hang: it never answers."""
+    """What the server does with one request. body: a dict is sent as JSON, text as it is; hang: it never answers; truncated: it breaks
+    off in the middle; drip: it comes in small pieces; late_s: real seconds before it answers."""
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     hang: bool = False
     reset: bool = False
+    truncated: bool = False
+    drip: bool = False
+    late_s: float = 0.0
 
 
 def said(content: Any, finish: str = "stop", **message: Any) -> Reply:
@@ -41,6 +46,20 @@ class Script:
         return self.replies[min(len(self.asked), len(self.replies)) - 1]
 
 
+async def pieces(request: web.Request, reply: Reply) -> web.StreamResponse:
+    payload = json.dumps(reply.body).encode()
+    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(payload))})
+    await response.prepare(request)
+    end = len(payload) // 2 if reply.truncated else len(payload)
+    for start in range(0, end, 16):
+        await response.write(payload[start : min(end, start + 16)])
+        await asyncio.sleep(0)
+    if reply.truncated:
+        assert request.transport is not None
+        request.transport.abort()
+    return response
+
+
 @asynccontextmanager
 async def serving(replies: Sequence[Reply] | Callable[[dict[str, Any]], Reply]) -> AsyncIterator[Script]:
     script, over = Script(replies), asyncio.Event()
@@ -50,12 +69,16 @@ async def serving(replies: Sequence[Reply] | Callable[[dict[str, Any]], Reply]) 
         script.asked.append(body)
         script.headers.append(dict(request.headers))
         reply = script.reply(body)
+        if reply.late_s:
+            await asyncio.sleep(reply.late_s)
         if reply.hang:
             await over.wait()
         if reply.reset:
             assert request.transport is not None
             request.transport.abort()
             return web.Response()
+        if reply.truncated or reply.drip:
+            return await pieces(request, reply)
         if isinstance(reply.body, str):
             return web.Response(text=reply.body, status=reply.status, headers=reply.headers)
         return web.json_response(reply.body, status=reply.status, headers=reply.headers)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sandbox import Permits
 from stages.errors import Misconfigured, Rejected, Unavailable
 from stages.inference import ChatRequest, Sampling
-from stages.inference.client import Address, Endpoint, OpenAIModel, open_session
+from stages.inference.client import OpenAIModel, Timeouts, open_session
+from stages.inference.endpoint import Endpoint
 from tests.support.clock import FakeClock
 from tests.support.server import Reply, Script, said, serving
 
@@ -24,8 +24,8 @@ async def model(
 ) -> AsyncIterator[tuple[OpenAIModel, Script]]:
     clock = clock or FakeClock()
     async with serving(replies) as script, open_session() as session:
-        endpoint = Endpoint((Address(script.url),), KEY, Permits(8), options.pop("give_up_s", 600.0))
-        yield OpenAIModel("m", endpoint, session, "models.main", world=clock.world(), **options), script
+        endpoint = Endpoint((script.url,), KEY, 8, options.pop("give_up_s", 600.0), world=clock.world())
+        yield OpenAIModel("m", endpoint, session, "models.main", **options), script
 
 
 async def test_the_body_holds_what_was_asked_and_nothing_else() -> None:
@@ -84,7 +84,9 @@ async def test_an_answer_at_the_length_limit_is_an_answer_that_says_so() -> None
 PASSING = {
     "overloaded": Reply({"error": {"message": "busy"}}, 503),
     "limited": Reply({"error": {"message": "slow down"}}, 429, {"Retry-After": "2"}),
-    "limited until a date": Reply({"error": {}}, 429, {"Retry-After": "Thu, 01 Jan 1970 00:00:09 GMT"}),
+    "limited until a date": Reply(
+        {"error": {}}, 429, {"Retry-After": "Thu, 01 Jan 1970 00:00:09 GMT", "Date": "Thu, 01 Jan 1970 00:00:02 GMT"}
+    ),
     "error with status 200": Reply({"error": {"message": "upstream failed"}}),
     "html": Reply("<html>502</html>", 502),
     "no json": Reply('{"choices": [{"mess'),
@@ -93,6 +95,13 @@ PASSING = {
     "empty": said("  "),
     "reset": Reply(reset=True),
 }
+
+
+async def test_a_date_to_wait_for_is_read_by_the_servers_own_clock() -> None:
+    clock = FakeClock()
+    async with model([PASSING["limited until a date"], said("now")], clock) as (client, _):
+        await client.complete(REQUEST)
+    assert 7.0 <= clock.now < 8.0
 
 
 @pytest.mark.parametrize("name", sorted(PASSING))
@@ -169,16 +178,16 @@ async def test_a_429_is_never_held_against_the_request() -> None:
 
 
 async def test_a_request_without_an_answer_times_out_and_is_asked_again() -> None:
-    async with model([Reply(hang=True), said("now")], timeout_s=0.05) as (client, _):
+    async with model([Reply(hang=True), said("now")], timeouts=Timeouts(0.05)) as (client, _):
         assert (await client.complete(REQUEST)).content == "now"
 
 
 async def test_requests_are_spread_over_several_addresses_and_a_dead_one_costs_no_row() -> None:
     clock = FakeClock()
     async with serving([said("one")]) as one, serving([said("two")]) as two, open_session() as session:
-        addresses = (Address(one.url), Address("http://127.0.0.1:9/v1"), Address(two.url))
-        endpoint = Endpoint(addresses, KEY, Permits(8), 600.0)
-        client = OpenAIModel("m", endpoint, session, "models.main", world=clock.world())
+        urls = (one.url, "http://127.0.0.1:9/v1", two.url)
+        endpoint = Endpoint(urls, KEY, 8, world=clock.world())
+        client = OpenAIModel("m", endpoint, session, "models.main")
         for _ in range(3):
             await asyncio.gather(*[client.complete(REQUEST) for _ in range(8)])
     assert len(one.asked) + len(two.asked) == 24
