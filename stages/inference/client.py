@@ -7,6 +7,7 @@ for a 429: a request that fails alone gives up, a dead endpoint stops the run af
 
 import email.utils
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,10 +30,17 @@ WARNING_S = 30.0
 """Failures of one endpoint are told at most so often."""
 BACKOFF_S = (0.5, 8.0)
 """The first and the longest wait before a request is asked again; a server may ask for longer ones."""
-LIMITED_BACKOFF_S = (0.25, 4.0)
+LIMITED_BACKOFF_S = (0.25, 2.0)
 """The same after a 429, which its lane's limit answers as well."""
 RETRY_AFTER_S = 3600.0
 """The longest wait that a server may ask for."""
+KEY_REFUSED = re.compile(
+    r"(invalid|incorrect|wrong|missing)[\w ]{0,12} api.?key|authentication|no_db_connection", re.IGNORECASE
+)
+MODEL_UNKNOWN = re.compile(
+    r"(invalid|unknown|no such) model( name)?|model[^.]{0,60}(does not exist|not found)", re.IGNORECASE
+)
+"""What some servers say with status 400 where others say 401 and 404. Source: LiteLLM's proxy, vLLM."""
 UNPAID = frozenset({"limited", "refused", "unreached"})
 """Kinds of failures that no provider bills."""
 
@@ -220,12 +228,12 @@ class OpenAIModel:
 
     def _failure(self, status: int, reply: bytes, headers: Mapping[str, str]) -> Exception:
         text = self.endpoint.without_key(excerpt(reply))
-        if status in (401, 403):
+        if status in (401, 403) or (status == 400 and KEY_REFUSED.search(text)):
             return Misconfigured(f"{self.setting}: {self.endpoint.told} refuses the key "
                                  f"(status {status}; see {self.setting}.api_key_env): {text}")  # fmt: skip
-        if status == 404:
+        if status == 404 or (status == 400 and MODEL_UNKNOWN.search(text)):
             return Misconfigured(f"{self.setting}: {self.endpoint.told} knows no model {self.name!r} or no such "
-                                 f"address (status 404; see base_url and model): {text}")  # fmt: skip
+                                 f"address (status {status}; see base_url and model): {text}")  # fmt: skip
         if status == 402 or (status == 429 and "insufficient_quota" in text):
             return Unavailable(f"{self.setting}: {self.endpoint.told} wants to be paid (status {status}): {text}; "
                                "once that is done, the same command continues")  # fmt: skip

@@ -23,7 +23,7 @@ REFUSED = 8
 HEALTH_STEP = 0.2
 TRIPPED = 0.05
 """Health, a moving share of successes, below which a lane is left alone: after about 14 failures in a row."""
-PROBE_S = (0.5, 4.0)
+PROBE_S = (0.5, 2.0)
 """The first and the longest time for which a failing lane is left alone."""
 LATENCY_STEP = 0.1
 

@@ -151,6 +151,15 @@ async def test_a_wrong_key_or_model_names_the_setting_and_never_the_key(status: 
     assert KEY not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "message", ["Invalid model name passed in model=m", "The model `m` does not exist.", "Incorrect API key provided"]
+)
+async def test_a_400_that_means_a_wrong_key_or_model_rejects_no_row(message: str) -> None:
+    async with model([Reply({"error": {"message": message}}, 400)]) as (client, _):
+        with pytest.raises(Misconfigured, match="models.main"):
+            await client.complete(REQUEST)
+
+
 async def test_a_request_that_fails_alone_gives_up() -> None:
     def reply(body: dict[str, Any]) -> Reply:
         poison = body["messages"][0]["content"] == "poison"
