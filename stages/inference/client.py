@@ -20,7 +20,7 @@ from stages.inference.endpoint import Endpoint
 from stages.inference.hedging import Attempt, Hedge
 from stages.inference.lanes import Lane
 from stages.inference.port import ChatRequest
-from stages.inference.replies import Malformed, answer_of, excerpt, refusal_of
+from stages.inference.replies import Malformed, answer_of, complaint, excerpt, refusal_of
 from stages.inference.world import World
 from stages.records import Answer, Usage
 
@@ -46,7 +46,7 @@ UNPAID = frozenset({"limited", "refused", "unreached"})
 
 
 class Transient(Exception):
-    """Raised when this attempt failed and another may not. kind: limited (429), refused (another status), unreached
+    """Raised when this attempt failed and another may not. kind: limited (429, or full by its own word), refused (another status), unreached
     (nothing was sent), unanswered (it broke off, or took too long), malformed; usage: what the server said of it."""
 
     def __init__(self, what: str, kind: str, retry_after_s: float | None = None, usage: Usage | None = None) -> None:
@@ -228,19 +228,20 @@ class OpenAIModel:
 
     def _failure(self, status: int, reply: bytes, headers: Mapping[str, str]) -> Exception:
         text = self.endpoint.without_key(excerpt(reply))
-        if status in (401, 403) or (status == 400 and KEY_REFUSED.search(text)):
+        if status in (401, 403) or (status == 400 and KEY_REFUSED.search(complaint(reply))):
             return Misconfigured(f"{self.setting}: {self.endpoint.told} refuses the key "
                                  f"(status {status}; see {self.setting}.api_key_env): {text}")  # fmt: skip
-        if status == 404 or (status == 400 and MODEL_UNKNOWN.search(text)):
+        if status == 404 or (status == 400 and MODEL_UNKNOWN.search(complaint(reply))):
             return Misconfigured(f"{self.setting}: {self.endpoint.told} knows no model {self.name!r} or no such "
                                  f"address (status {status}; see base_url and model): {text}")  # fmt: skip
         if status == 402 or (status == 429 and "insufficient_quota" in text):
             return Unavailable(f"{self.setting}: {self.endpoint.told} wants to be paid (status {status}): {text}; "
                                "once that is done, the same command continues")  # fmt: skip
         if status in (408, 409, 425, 429) or status >= 500:
-            kind = "limited" if status == 429 else "refused"
-            return Transient(f"status {status}: {text}", kind, _retry_after_s(headers, self.world))
-        return refusal_of(status, text.encode())
+            wait_s = _retry_after_s(headers, self.world)
+            full = status in (429, 529) or (status == 503 and (wait_s is not None or "overloaded" in text))
+            return Transient(f"status {status}: {text}", "limited" if full else "refused", wait_s)
+        return refusal_of(status, self.endpoint.without_key(reply.decode("utf-8", "replace")).encode())
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

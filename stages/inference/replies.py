@@ -100,3 +100,15 @@ def refusal_of(status: int, body: bytes) -> Rejected:
 
 def excerpt(body: bytes, length: int = 200) -> str:
     return " ".join(body[: 4 * length].decode("utf-8", "replace").split())[:length]
+
+
+def complaint(body: bytes) -> str:
+    """Type, code and the beginning of the message of an error, without what it quotes further on of the request."""
+    try:
+        error = orjson.loads(body)["error"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return ""
+    if isinstance(error, str):
+        return error[:80]
+    found = [error.get(name) for name in ("type", "code", "message")] if isinstance(error, dict) else []
+    return " ".join(str(part)[:80] for part in found if part)

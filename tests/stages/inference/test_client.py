@@ -156,8 +156,23 @@ async def test_a_wrong_key_or_model_names_the_setting_and_never_the_key(status: 
 )
 async def test_a_400_that_means_a_wrong_key_or_model_rejects_no_row(message: str) -> None:
     async with model([Reply({"error": {"message": message}}, 400)]) as (client, _):
-        with pytest.raises(Misconfigured, match="models.main"):
+        with pytest.raises(Misconfigured, match=r"models\.main"):
             await client.complete(REQUEST)
+
+
+async def test_a_400_that_only_quotes_the_request_rejects_its_row() -> None:
+    quoted = "Input should be shorter than it is, and what was given, as far as it can be told, is: 'def authentication(user): no such model'"
+    async with model([Reply({"error": {"message": quoted + " " * 90 + quoted}}, 400)]) as (client, _):
+        with pytest.raises(Rejected, match="refused"):
+            await client.complete(REQUEST)
+
+
+async def test_a_server_that_says_it_is_full_is_asked_more_slowly_and_no_row_gives_up() -> None:
+    full = Reply({"error": {"type": "overloaded_error"}}, 503, {"Retry-After": "1"})
+    async with model([said("first"), *[full] * 9, said("at last")], attempts=2) as (client, _):
+        await client.complete(REQUEST)
+        assert (await client.complete(REQUEST)).content == "at last"
+    assert client.endpoint.lanes[0].limited == 9
 
 
 async def test_a_request_that_fails_alone_gives_up() -> None:
