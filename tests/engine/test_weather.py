@@ -40,6 +40,9 @@ KINDS: dict[str, Callable[[Reply], Reply]] = {
     "no usage": lambda good: replace(good, body={**good.body, "usage": None}),
 }
 
+USUAL = ("429 for a while", "hang", "truncated", "no usage")
+"""Kinds that are tried alone each time; the others are among all of them, and alone with `slow`."""
+
 
 def model(body: dict[str, Any]) -> Reply:
     text = body["messages"][0]["content"]
@@ -89,7 +92,9 @@ async def ended(config: Config, world: World | None = None) -> None:
         assert engine.finished
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "all of them"])
+@pytest.mark.parametrize(
+    "kind", ["all of them", *(kind if kind in USUAL else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS)]
+)
 async def test_the_rows_are_those_of_the_calm_run(tmp_path: Path, kind: str) -> None:
     weather = Weather([*KINDS] if kind == "all of them" else [kind])
     async with serving(model) as calm, serving(weather.reply) as bad:
