@@ -87,7 +87,10 @@ async def write(config: Config, path: Path, most: int = MOST) -> Written:
 
 
 async def read(config: Config, path: Path) -> Taken:
-    """Records a result file. One that is read twice changes nothing. Raises: EngineError, nothing recorded by halves."""
+    """Records a result file, line by line; one that is read twice, or gone on with, changes nothing that is there.
+
+    Raises: EngineError.
+    """
     counts = dict.fromkeys(("answers", "refused", "failed", "known"), 0)
     async with Journal(config.folder) as journal:
         await take_up(config, journal, Again())

@@ -49,8 +49,8 @@ class Spending:
         """Takes up what earlier processes of this folder have used."""
         for name, count in counts.items():
             if name.startswith(SPENT):
-                _, model, role, what = name.split("|")
-                self._of(model, role)[what] = count
+                _, model, *role, what = name.split("|")  # schema 2 told no roles
+                self._of(model, role[0] if role else "")[what] = count
 
     async def take_up(self, journal: Journal) -> None:
         """The same, with the leases that a killed process has left: they count as spent."""
@@ -134,7 +134,7 @@ class Spending:
 
     def usd_of(self, model: str, usage: Usage) -> float:
         """What so many tokens cost at this model; a cached one counts as dear as any where it is not cheaper."""
-        price = self._prices().get(model, Price())
+        price = self._prices().get(_plain(model), Price())
         fresh = usage.input_tokens - usage.cached_tokens
         usd = fresh * price.input + usage.cached_tokens * price.cached_input + usage.output_tokens * price.output
         return usd / 1e6
@@ -189,14 +189,14 @@ class Spending:
     def _prices(self) -> dict[str, Price]:
         prices = {}
         for settings in self.models.values():
-            name, price = (settings.model or "simulated").replace("|", "/"), settings.price
+            name, price = _plain(settings.model or "simulated"), settings.price
             prices[name] = price
             share = {what: getattr(price, what) * price.batch for what in ("input", "cached_input", "output")}
             prices[name + BATCHED] = price.model_copy(update=share)
         return prices
 
     def _of(self, model: str, role: str) -> dict[str, int]:
-        return self.used.setdefault((model, role), dict.fromkeys(FIELDS, 0))
+        return self.used.setdefault((_plain(model), role), dict.fromkeys(FIELDS, 0))
 
     def _added(self, model: str, role: str, made: Mapping[str, int]) -> dict[str, int]:
         used = self._of(model, role)
@@ -206,7 +206,12 @@ class Spending:
 
 
 def _counts(model: str, role: str, made: Mapping[str, int]) -> dict[str, int]:
-    return {f"{SPENT}{model}|{role}|{what}": count for what, count in made.items() if count}
+    return {f"{SPENT}{_plain(model)}|{role}|{what}": count for what, count in made.items() if count}
+
+
+def _plain(model: str) -> str:
+    """A model's name as it stands in the names of counts, whose parts a bar keeps apart."""
+    return model.replace("|", "/")
 
 
 @dataclass(slots=True)

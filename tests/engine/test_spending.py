@@ -126,3 +126,16 @@ async def test_a_cancelled_call_is_not_forgotten(tmp_path: Path) -> None:
             assert engine.spending.usd > 0
         async with Engine(config) as engine:
             assert engine.spending.usd >= ledger.usd
+
+
+async def test_what_an_earlier_version_has_counted_is_still_spent() -> None:
+    spending = Spending({"main": ModelSettings(model="m", price=Price(input=1.0))}, LimitSettings())
+    spending.load({"spent|m|calls": 3, "spent|m|input_tokens": 2_000_000, "spent|m|inference|input_tokens": 1_000_000})
+    assert spending.usd == pytest.approx(3.0)
+
+
+async def test_a_models_name_may_hold_any_sign() -> None:
+    models = {"main": ModelSettings(model="a|b", price=Price(input=1.0))}
+    first, again = Spending(models, LimitSettings()), Spending(models, LimitSettings())
+    again.load(first.add("a|b", "inference", Usage(1_000_000, 5)))
+    assert first.usd == again.usd == pytest.approx(1.0)
