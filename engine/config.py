@@ -15,7 +15,7 @@ from stages.profile import PROFILES
 
 PAPER: dict[str, dict[str, Any]] = {
     "verification": {"equality": "paper"},
-    "prediction": {"steps": []},
+    "prediction": {"steps": [], "skip": []},
 }
 """What the profile `paper` sets where the run file is silent. Source: arXiv 2502.07316."""
 

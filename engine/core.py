@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import anyio
 
+from engine import benchmarks
 from engine.admission import Admission, Sighted
 from engine.boundaries import Boundaries
 from engine.errors import BadInput, EngineError, Full, Stopped
@@ -101,6 +102,7 @@ class Engine:
         try:
             self.wiring = Wiring(config, self.sandbox, self.effects, session, self._world, self.window.changed,
                                  self.spending)  # fmt: skip
+            await benchmarks.load(config, self.sandbox, self.wiring.benchmarks)
             nodes = self.wiring.nodes()
             self.admission = Admission(config, self.wiring.feedback)
         except Misconfigured as exc:

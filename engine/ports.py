@@ -192,24 +192,25 @@ class JournalledSandbox:
 
     async def run(self, code: str, entrypoint: str, arguments: str | dict[str, Any], *, urgency: int = 0,
                   limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                  trace: Trace | None = None, clock: Clock | None = None) -> Run:  # fmt: skip
+                  trace: Trace | None = None, clock: Clock | None = None, salt: int = 0) -> Run:  # fmt: skip
         runs = await self.run_many(code, entrypoint, [arguments], urgency=urgency, limits=limits, seed=seed,
-                                   hash_seed=hash_seed, trace=trace, clock=clock)  # fmt: skip
+                                   hash_seed=hash_seed, trace=trace, clock=clock, salt=salt)  # fmt: skip
         return runs[0]
 
     async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
                        urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                       trace: Trace | None = None, clock: Clock | None = None,
+                       trace: Trace | None = None, clock: Clock | None = None, salt: int = 0,
                        total_cpu_s: float = math.inf) -> list[Run]:  # fmt: skip
         async def make() -> Made:
             runs = await self.sandbox.run_many(code, entrypoint, arguments, urgency=urgency, limits=limits, seed=seed,
-                                               hash_seed=hash_seed, trace=trace, clock=clock,
+                                               hash_seed=hash_seed, trace=trace, clock=clock, salt=salt,
                                                total_cpu_s=total_cpu_s)  # fmt: skip
             return Made(orjson.dumps([asdict(run) for run in runs]))
 
         request = {
             "run": [code, entrypoint, list(arguments)], "seeds": [seed, hash_seed],
-            "trace": trace and asdict(trace), "clock": clock and asdict(clock), "total_cpu_s": str(total_cpu_s), **self._where(limits),
+            "trace": trace and asdict(trace), "clock": clock and asdict(clock), "salt": salt, "total_cpu_s": str(total_cpu_s),
+            **self._where(limits),
         }  # fmt: skip
         return [_run(row) for row in orjson.loads(await self.effects.of(key_of(request), make))]
 
@@ -232,4 +233,5 @@ class JournalledSandbox:
 
 def _run(row: dict[str, Any]) -> Run:
     changes = tuple((int(line), str(name), str(text)) for line, name, text in row["changes"])
-    return Run(**{**row, "coerced": tuple(row["coerced"]), "lines": tuple(row["lines"]), "changes": changes})
+    texts = {name: tuple(row[name]) for name in ("coerced", "lines", "salted")}
+    return Run(**{**row, **texts, "changes": changes})

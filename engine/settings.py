@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from stages.equality import Equality
+from stages.prediction import SKIPPED, Skip
 from stages.profile import ProfileName
 from stages.records import Direction, Variant
 
@@ -135,6 +136,9 @@ class ExecutionSettings(Section):
     pool: Positive = Field(50, description="distinct inputs drawn")
     draws: Positive = Field(1000, description="calls of the generator, at most")
     pairs: Positive = Field(10, description="pairs kept of the pool")
+    clusters: bool = Field(
+        True, description="tag what each program is like: its behaviour on probes, bands of its text"
+    )
 
 
 class Variants(Section):
@@ -162,6 +166,9 @@ class PredictionSettings(Section):
         default_factory=lambda: [4, 10000],
         description="line events of a run, least and most; [] asks whatever it takes",
     )
+    skip: list[Skip] = Field(
+        list(SKIPPED), description="tags with which a question is not asked; guess: the panel wins it"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "PredictionSettings":
@@ -176,6 +183,12 @@ class PredictionSettings(Section):
         if self.steps and (len(self.steps) != 2 or self.steps[0] > self.steps[1]):
             raise ValueError("steps: two numbers, the lower first, or none")
         return self
+
+
+class ContaminationSettings(Section):
+    benchmarks: list[str] = Field([], description="files of benchmarks; programs that are in one are tagged")
+
+    _listed = field_validator("benchmarks", mode="before")(_listed)
 
 
 class InferenceSettings(RoleSettings):
@@ -234,6 +247,7 @@ class Config(Section):
     transform: TransformSettings = Field(default_factory=TransformSettings)
     execution: ExecutionSettings = Field(default_factory=ExecutionSettings)
     prediction: PredictionSettings = Field(default_factory=PredictionSettings)
+    contamination: ContaminationSettings = Field(default_factory=ContaminationSettings)
     inference: InferenceSettings = Field(default_factory=InferenceSettings)
     verification: VerificationSettings = Field(default_factory=VerificationSettings)
     revision: RevisionSettings = Field(default_factory=RevisionSettings)

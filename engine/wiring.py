@@ -15,6 +15,7 @@ from engine.settings import Config, ModelSettings, RevisionSettings, RoleSetting
 from engine.spending import Spending
 from sandbox import Permits, Sandbox
 from stages import prompts
+from stages.contamination import Benchmarks
 from stages.drafting import Drafting
 from stages.errors import Misconfigured
 from stages.execution import Execution, Review
@@ -28,6 +29,8 @@ from stages.inference.hedging import Hedge
 from stages.inference.port import ChatRequest, Model
 from stages.inference.simulated import SimulatedModel
 from stages.inference.world import World
+from stages.likeness import Likeness
+from stages.panel import Panel
 from stages.prediction import Prediction, Wording
 from stages.profile import PROFILES
 from stages.records import (
@@ -102,6 +105,7 @@ class Wiring:
         self.sandbox = sandbox
         self.runs = JournalledSandbox(sandbox, effects)
         self.profile = PROFILES[config.run.profile]
+        self.benchmarks = Benchmarks()
         self.feedback = Feedback(self._prompt("feedback", config.revision.prompt))
         self.endpoints: dict[tuple[str, str], Endpoint] = {}
         self.permits: list[Permits | Endpoint] = [sandbox.permits]
@@ -121,14 +125,14 @@ class Wiring:
         if reach.transform or self._mends:
             role = self._role("transform", self.config.transform, later=not reach.transform)
             nodes.append(Node("transform", Transform(role), self._workers(self.config.transform.model)))
-        repairs = self._repairs()
-        execution = Execution(self.runs, self.profile, repairs, self.config.execution.pool, self.config.execution.draws,
-                              self.config.execution.pairs)  # fmt: skip
+        repairs, settings = self._repairs(), self.config.execution
+        likeness = Likeness(self.runs, settings.clusters, self.benchmarks)
+        execution = Execution(self.runs, self.profile, repairs, likeness, settings.pool, settings.draws, settings.pairs)
         nodes += [
             Node("drafting", Drafting(repairs), PURE_WORKERS),
             Node("execution", execution, runs),
-            Node("review", Review(self.runs), runs),
-            Node("prediction", self._prediction(), PURE_WORKERS),
+            Node("review", Review(self.runs, self.profile, likeness), runs),
+            Node("prediction", self._prediction(), runs),
         ]
         if reach.inference or reach.revision:
             nodes.append(Node("inference", self._inference(), self._workers(self.config.inference.model)))
@@ -170,8 +174,9 @@ class Wiring:
                           prompts.load("ask_input", folder), prompts.load("ask_output", folder),
                           self.profile.normalise)  # fmt: skip
         steps = (settings.steps[0], settings.steps[1]) if settings.steps else None
-        return Prediction(wording, settings.pairs, tuple(settings.directions), settings.samples,
-                          settings.round if self.reach.inference else 0, settings.variants.shares(), steps)  # fmt: skip
+        panel = Panel(self.runs, self.config.verification.equality)
+        return Prediction(wording, panel, settings.pairs, tuple(settings.directions), settings.samples,
+                          settings.round if self.reach.inference else 0, settings.variants.shares(), steps, frozenset(settings.skip))  # fmt: skip
 
     def _inference(self) -> Inference:
         later = not self.reach.inference  # only revisions may be asked, of what enters behind the first answers

@@ -41,6 +41,7 @@ class Job:
     hash_seed: int = 0
     trace: Trace | None = None
     clock: Clock | None = None
+    salt: int = 0
 
     @property
     def calls(self) -> int:
@@ -63,7 +64,7 @@ class Job:
             "code": self.code, "entrypoint": self.entrypoint, "arguments": self.arguments, "seed": self.seed,
             "draw": self.draw and {"calls": self.draw[0], "distinct": self.draw[1], "value_bytes": self.draw[2]},
             "trace": self.trace and {"events": self.trace.events, "changes": self.trace.changes},
-            "clock": self.clock and (self.clock.shift_s, self.clock.zone),
+            "clock": self.clock and (self.clock.shift_s, self.clock.zone, self.clock.at_s), "salt": self.salt,
             "value_bytes": limits.value_bytes, "stdout_bytes": limits.stdout_bytes,
         }  # fmt: skip
         body = json.dumps(text).encode()
@@ -131,6 +132,7 @@ def answered(job: Job, body: dict[str, Any], *, phase: Any = "call", blocked: bo
             steps=None if body.get("steps") is None else int(body["steps"]),
             lines=tuple(int(line) for line in body.get("lines", ())),
             changes=tuple((int(line), str(name), str(text)) for line, name, text in body.get("changes", ())),
+            salted=tuple(str(note) for note in body.get("salted", ())),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError):
         return Run("crash", error="the answer was malformed", phase=phase)

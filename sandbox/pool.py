@@ -56,7 +56,7 @@ class Sandbox:
     SandboxError when it can run none.
     """
 
-    version = 2
+    version = 3
     """Counts up whenever the same job could give another answer."""
 
     def __init__(self, limits: Limits | None = None, *, workers: int = 0, kept: int = 0, python: str = "",
@@ -184,20 +184,21 @@ class Sandbox:
 
     async def run(self, code: str, entrypoint: str, arguments: str | dict[str, Any], *, urgency: int = 0,
                   limits: Limits | None = None, seed: int = 0, hash_seed: int = 0, trace: Trace | None = None,
-                  clock: Clock | None = None) -> Run:  # fmt: skip
+                  clock: Clock | None = None, salt: int = 0) -> Run:  # fmt: skip
         """One call of `entrypoint(**loads(arguments))`, or with the value itself where it is no object."""
         runs = await self.run_many(code, entrypoint, [arguments], urgency=urgency, limits=limits, seed=seed,
-                                   hash_seed=hash_seed, trace=trace, clock=clock)  # fmt: skip
+                                   hash_seed=hash_seed, trace=trace, clock=clock, salt=salt)  # fmt: skip
         return runs[0]
 
     async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
                        urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                       trace: Trace | None = None, clock: Clock | None = None,
+                       trace: Trace | None = None, clock: Clock | None = None, salt: int = 0,
                        total_cpu_s: float = math.inf) -> list[Run]:  # fmt: skip
         """One call for each of `arguments`, in order, of code that is loaded once; limits hold for each call.
 
         A call that ends its process does not touch the others: the rest runs in a new one. `random` and numpy
-        are seeded with `seed` before each call. Once all calls together have used `total_cpu_s` of CPU, the rest
+        are seeded with `seed` before each call; with another `salt` than 0, seeds that the code sets itself, and digests,
+        are others than it asks for (`Run.salted` tells which). Once all calls together have used `total_cpu_s` of CPU, the rest
         is a timeout without being run.
         """
         if hash_seed not in HASH_SEEDS:
@@ -206,7 +207,7 @@ class Sandbox:
             return []
         texts = tuple(text if isinstance(text, str) else json.dumps(text) for text in arguments)
         job = Job(code, entrypoint, limits or self.limits, texts, total_cpu_s=total_cpu_s, seed=seed, hash_seed=hash_seed,
-                  trace=trace, clock=clock)  # fmt: skip
+                  trace=trace, clock=clock, salt=salt)  # fmt: skip
         return await self._attended(job, urgency, jobs.runs)
 
     async def draw(self, code: str, entrypoint: str, *, calls: int, distinct: int, seed: int, value_bytes: int,

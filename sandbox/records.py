@@ -35,11 +35,13 @@ class Clock:
     """The time as a call sees it.
 
     shift_s: seconds added to what `time` and `datetime` say; zone: a name of the zoneinfo database ("" is UTC).
-    What a program measures by (monotonic and process time) stays as it is.
+    at_s: the moment, in seconds since the epoch, at which all of it stands still (None: it goes on); otherwise what a
+    program measures by (monotonic and process time) stays as it is.
     """
 
     shift_s: float = 0.0
     zone: str = ""
+    at_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Run:
     loading the code or the call itself gave this. coerced names what was changed to make the value JSON
     (tuple, numpy, key, negative_zero). mutated: the call changed its argument. steps and lines (of a
     traced call): count of line events, sorted line numbers that ran. changes: (line, variable, JSON text)
-    in order. peak_memory_bytes is that of the whole process the call ran in.
+    in order. salted (of a call under salt): the seeds that the code has set itself, and the digests that it has taken.
+    peak_memory_bytes is that of the whole process the call ran in.
     """
 
     status: Status
@@ -79,6 +82,7 @@ class Run:
     steps: int | None = None
     lines: tuple[int, ...] = ()
     changes: tuple[tuple[int, str, str], ...] = ()
+    salted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

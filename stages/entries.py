@@ -141,7 +141,7 @@ class Entry:
             id=id_, program=program, pair=pair, number=number, direction=direction, opening=opening,
             samples=(Attempted(sample, turns),), variant=row.get("variant") or "query_code", prompt=_prompt(row),
             sampling=row.get("sampling") or {}, system=row.get("system") or "",
-            tags=tuple(row["tags"]) if "tags" in row else (*program.tags, *pair.tags),
+            tags=tuple(row["tags"]) if "tags" in row else (*program.tags, *pair.tags), guess=tuple(row.get("guess") or ()),
             wanted=max(1, row["samples"]) if isinstance(row.get("samples"), int) else 1,
         )  # fmt: skip
 
@@ -184,6 +184,7 @@ def parsed(row: Fields, origin: Origin) -> Program:
         entrypoint=row.get("funcname") or "main_solution", item=origin.index, outputs=row.get("outputs") or 0,
         modal_share=row.get("modal_share") or 0.0, gated=ours and bool(row.get("gate")),
         tags=tuple(row.get("tags") or ()), category=row.get("category"),
+        cluster=row.get("cluster") if ours else None,
         found={name: row[name] for name in FOUND if row.get(name) is not None} if ours else {},
     )  # fmt: skip
 

@@ -10,21 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox import Run, Runner, Trace
+from sandbox import Guest, Run, Runner, Trace
 from stages.equality import compare
+from stages.gate import CPU_OF_PROGRAM_S, GENERATION, Gate, outcome, short
 from stages.imports import imported, missing
+from stages.likeness import Likeness
 from stages.profile import Profile
 from stages.records import Draft, Fault, Pair, Program, Reject, TransformQuestion, seed_of
 from stages.repair import Repairs, lost_draws, transform_row
 from stages.selection import kept
 from stages.values import Size, signature, value_of
 
-CPU_OF_PROGRAM_S = 60.0
 EVENTS = 300_000
-GENERATION = 1
-GATE_HASH_SEED = 1
-GATE_VERSION = 1
 FEWEST_INPUTS = 2
+FEWEST_TOLD = 3
+"""So many recorded pairs tell that a program's outputs are all, or nearly all, the same."""
 EVIDENCE_CHARACTERS = 300
 FUTURE = "from __future__ import"
 
@@ -45,6 +45,7 @@ class Execution:
     sandbox: Runner
     profile: Profile
     repairs: Repairs
+    likeness: Likeness
     pool: int = 50
     draws: int = 1000
     pairs: int = 10
@@ -68,20 +69,19 @@ class Execution:
         counts = Counter(pair.output for pair in pool)
         pairs = kept(pool, self.pairs)
         gate = await self._gate(code, pairs, seed) if self.profile.gate else None
-        commonest, times = counts.most_common(1)[0]
-        share = times / len(pool)
+        commonest, times, share, tag = _commonest(counts)
         found = {
             **drawn, "distinct": len(inputs), "pool": len(pool), "dropped": dropped, "outputs": len(counts),
-            "modal_share": round(share, 4), "signature": _signature(pairs), "imports": list(imported(code)),
-            "gate": gate, "transform": transform_row(draft), "environment": self._environment(),
+            "modal_share": round(share, 4), "commonest": commonest if times > 1 else None, "signature": _signature(pairs), "imports": list(imported(code)),
+            "gate": gate, "transform": transform_row(draft), "environment": environment(self.sandbox.guest),
         }  # fmt: skip
-        tag = "constant" if len(counts) == 1 else "skewed" if share >= self.profile.skew else ""
         program = Program(
             draft.id, draft.question.origin, draft.sections, pairs, outputs=len(counts), modal_share=share,
-            gated=gate is not None, tags=(tag,) if tag and share >= self.profile.skew else (), found=found,
+            gated=gate is not None, tags=(tag,) if share >= self.profile.skew else (), found=found,
         )  # fmt: skip
-        if program.tags:
-            raise Faulty(Fault(tag, f"Of {len(pool)} inputs {times} give {_short(commonest)}."), program)
+        program = await self.likeness.tagged(program)
+        if tag in program.tags:
+            raise Faulty(Fault(tag, f"Of {len(pool)} inputs {times} give {short(commonest)}."), program)
         return program
 
     def _importable(self, *codes: str) -> None:
@@ -117,12 +117,14 @@ class Execution:
 
     async def _pool(self, code: str, inputs: list[str], seed: int) -> tuple[list[Pair], dict[str, int]]:
         """The pairs of all inputs that gave a usable output, and why others did not."""
-        runs = await self._runs(code, inputs, seed)
+        runs = await traced(self.sandbox, code, "main_solution", inputs, seed)
+        if all((run.steps or 0) > EVENTS for run in runs):
+            raise Faulty(Fault("long", f"Even the input {short(inputs[0])} takes more than {EVENTS} executed lines."))
         if runs[0].phase == "load" and runs[0].status != "ok":
             raise Faulty(_ended(runs[0], "Loading the code", kind="load"))
         slow = next((i for i, run in enumerate(runs) if run.status == "timeout"), None)
         if slow is not None:
-            raise Faulty(Fault("too_slow", f"With the input {_short(inputs[slow])}: {runs[slow].error}."))
+            raise Faulty(Fault("too_slow", f"With the input {short(inputs[slow])}: {runs[slow].error}."))
         pool: list[Pair] = []
         dropped: Counter[str] = Counter()
         faults: dict[str, Fault] = {}
@@ -150,79 +152,121 @@ class Execution:
         passed = [pair for pair, run in zip(pool, runs, strict=True) if run.value == "true"]
         if len(passed) < len(pool):
             refused = next(pair for pair, run in zip(pool, runs, strict=True) if run.value != "true")
-            raise Faulty(Fault("input_check", f"It refuses {_short(refused.input)}, which `input_generator` made."))
+            raise Faulty(Fault("input_check", f"It refuses {short(refused.input)}, which `input_generator` made."))
         return passed
 
-    async def _runs(self, code: str, inputs: list[str], seed: int) -> list[Run]:
-        """A traced run of each input, for its steps and lines; where it ends at its bound, a plain one for its value."""
-        runs = await self.sandbox.run_many(code, "main_solution", inputs, seed=seed, urgency=GENERATION,
-                                           total_cpu_s=CPU_OF_PROGRAM_S, trace=Trace(EVENTS))  # fmt: skip
-        long = [number for number, run in enumerate(runs) if (run.steps or 0) > EVENTS]
-        if len(long) == len(runs):
-            raise Faulty(Fault("long", f"Even the input {_short(inputs[0])} takes more than {EVENTS} executed lines."))
-        if long:
-            plain = await self.sandbox.run_many(code, "main_solution", [inputs[number] for number in long], seed=seed,
-                                                urgency=GENERATION, total_cpu_s=CPU_OF_PROGRAM_S)  # fmt: skip
-            for number, run in zip(long, plain, strict=True):
-                runs[number] = replace(run, steps=runs[number].steps, lines=runs[number].lines)
-        return runs
-
     async def _gate(self, code: str, pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
-        """Every kept pair again, in another order, under another hash seed and other random numbers."""
-        backwards = list(reversed(pairs))
-        runs = await self.sandbox.run_many(code, "main_solution", [pair.input for pair in backwards], seed=seed + 1,
-                                           hash_seed=GATE_HASH_SEED, urgency=GENERATION)  # fmt: skip
-        for pair, run in zip(backwards, runs, strict=True):
-            if run.status == "timeout":
-                raise Faulty(Fault("too_slow", f"With the input {_short(pair.input)}: {run.error}."))
-            if run.status != "ok" or run.value != pair.output:
-                given = run.value if run.value is not None else run.error
-                raise Faulty(Fault("irreproducible", f"The input {_short(pair.input)} gave {_short(pair.output)}, "
-                                                     f"then {_short(given)}."))  # fmt: skip
-        return {"version": GATE_VERSION, "hash_seeds": [0, GATE_HASH_SEED], "clocks": [],
-                "isolation": self.sandbox.isolation}  # fmt: skip
-
-    def _environment(self) -> dict[str, Any]:
-        guest = self.sandbox.guest
-        packages = dict(package.split("==", 1) for package in guest.packages)
-        return {"python": guest.version, "implementation": guest.implementation, "platform": guest.platform,
-                "packages": {name: packages[name] for name in ("numpy", "scipy", "pandas", "sympy") if name in packages}}  # fmt: skip
+        gate = Gate(self.sandbox)
+        fault = await gate.fault(code, "main_solution", pairs, seed)
+        if fault is not None:
+            raise Faulty(fault)
+        return gate.row()
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Program -> Program, for programs that come with recorded pairs of others: each pair is run again.
+    """Program -> Program, for programs that come with recorded pairs of others: each pair is run again, under the gate.
 
-    Counts its steps and sees whether the function changes its argument; a recorded output that does not come
-    again rejects the program. A program of our own is passed on as it is.
+    Counts its steps and sees whether the function changes its argument. A program with a pair that does not come again
+    is rejected with its class: one of the gate's, `mutation` (the recorded input is what the call made of it), or
+    `mismatch`. A recorded output that only differs by rounding is replaced by what this guest gives. A program of our
+    own is passed on as it is.
     """
 
     sandbox: Runner
+    profile: Profile
+    likeness: Likeness
 
     async def __call__(self, program: Program) -> tuple[Program | Reject]:
         if program.gated:
-            return (program,)
+            return (await self.likeness.tagged(program),)
         absent = missing(program.sections.code, self.sandbox.guest.modules)
         if absent:
             return (Reject(program.id, "program", "module", f"Not there: {', '.join(absent)}."),)
         valid = tuple(pair for pair in program.pairs if "invalid" not in pair.tags)
         if not valid:
             return (Reject(program.id, "program", "no_pairs", "No recorded pair is plain JSON."),)
-        inputs = [pair.input for pair in valid]
-        code, entrypoint = program.sections.code, program.entrypoint
-        runs = await self.sandbox.run_many(code, entrypoint, inputs, urgency=GENERATION, total_cpu_s=CPU_OF_PROGRAM_S)
-        for pair, run in zip(valid, runs, strict=True):
-            if run.status != "ok" or run.value is None or not compare(run.value, pair.output, "close"):
-                given = run.value if run.value is not None else f"{run.status}: {run.error}"
-                return (Reject(program.id, "program", "irreproducible", f"The recorded input {_short(pair.input)} gave "
-                               f"{_short(pair.output)}, now {_short(given)}."),)  # fmt: skip
-        traced = await self.sandbox.run_many(code, entrypoint, inputs, urgency=GENERATION, trace=Trace(EVENTS))
-        seen = {
-            pair: replace(pair, steps=steps.steps, lines=steps.lines, mutates=run.mutated,
-                    tags=tuple(dict.fromkeys((*pair.tags, *(("input_after_call",) if run.mutated else ())))))
-            for pair, run, steps in zip(valid, runs, traced, strict=True)
+        code, seed = program.sections.code, seed_of(program.id)
+        runs = await traced(self.sandbox, code, program.entrypoint, [pair.input for pair in valid], seed, even_all=True)
+        fault = await self._fault(program, valid, runs, seed)
+        if fault is not None:
+            return (Reject(program.id, "program", fault.kind, fault.evidence),)
+        seen = {pair: _reviewed(pair, run) for pair, run in zip(valid, runs, strict=True)}
+        commonest, times, share, tag = _commonest(Counter(pair.output for pair in seen.values()))
+        few = share >= self.profile.skew and len(valid) >= FEWEST_TOLD
+        found = {
+            **program.found, "commonest": commonest if times > 1 else None, "signature": _signature(tuple(seen.values())), "imports": list(imported(code)),
+            "gate": Gate(self.sandbox).row() if self.profile.gate else None, "environment": environment(self.sandbox.guest),
         }  # fmt: skip
-        return (replace(program, pairs=tuple(seen.get(pair, pair) for pair in program.pairs)),)
+        reviewed = replace(
+            program, pairs=tuple(seen.get(pair, pair) for pair in program.pairs), found=found, gated=self.profile.gate,
+            tags=_with(program.tags, tag if few else ""),
+        )  # fmt: skip
+        return (await self.likeness.tagged(reviewed),)
+
+    async def _fault(self, program: Program, pairs: Sequence[Pair], runs: Sequence[Run], seed: int) -> Fault | None:
+        """Why the recorded pairs do not all come again, or None."""
+        wrong = [
+            (pair, run) for pair, run in zip(pairs, runs, strict=True)
+            if run.status != "ok" or run.value is None or not compare(run.value, pair.output, "close")
+        ]  # fmt: skip
+        slow = next(((pair, run) for pair, run in wrong if run.status == "timeout"), None)
+        if slow is not None:
+            return Fault("too_slow", f"With the recorded input {short(slow[0].input)}: {slow[1].error}.")
+        if self.profile.gate:
+            now = [replace(pair, output=outcome(run)) for pair, run in zip(pairs, runs, strict=True)]
+            fault = await Gate(self.sandbox).fault(program.sections.code, program.entrypoint, now, seed)
+            if fault is not None:
+                return fault
+        if not wrong:
+            return None
+        pair, run = wrong[0]
+        given = run.value if run.value is not None else f"{run.status}: {run.error}"
+        kind = "mutation" if run.mutated else "mismatch"
+        return Fault(kind, f"The recorded input {short(pair.input)} gave {short(pair.output)}, now {short(given)}.")
+
+
+def _reviewed(pair: Pair, run: Run) -> Pair:
+    """A recorded pair with what its run has shown."""
+    assert run.value is not None
+    tags = _with(pair.tags, "input_after_call" if run.mutated else "")
+    tags = _with(tags, "long" if (run.steps or 0) > EVENTS else "")
+    return replace(pair, output=run.value, steps=run.steps, lines=run.lines, coerced=run.coerced, mutates=run.mutated,
+                   near_limit=run.near_limit, tags=tags)  # fmt: skip
+
+
+def _with(tags: tuple[str, ...], tag: str) -> tuple[str, ...]:
+    return tags if not tag or tag in tags else (*tags, tag)
+
+
+def _commonest(counts: Counter[str]) -> tuple[str, int, float, str]:
+    """The commonest output, how often it came, its share, and what a pool is called in which it is too common."""
+    commonest, times = counts.most_common(1)[0]
+    return commonest, times, times / counts.total(), "constant" if len(counts) == 1 else "skewed"
+
+
+async def traced(sandbox: Runner, code: str, entrypoint: str, inputs: Sequence[str], seed: int, *,
+                 even_all: bool = False) -> list[Run]:  # fmt: skip
+    """A traced run of each input, for its steps and lines; where it ends at its bound, a plain one for its value.
+
+    even_all: also where every input ends at the bound.
+    """
+    runs = await sandbox.run_many(code, entrypoint, inputs, seed=seed, urgency=GENERATION,
+                                  total_cpu_s=CPU_OF_PROGRAM_S, trace=Trace(EVENTS))  # fmt: skip
+    long = [number for number, run in enumerate(runs) if (run.steps or 0) > EVENTS]
+    if long and (even_all or len(long) < len(runs)):
+        plain = await sandbox.run_many(code, entrypoint, [inputs[number] for number in long], seed=seed,
+                                       urgency=GENERATION, total_cpu_s=CPU_OF_PROGRAM_S)  # fmt: skip
+        for number, run in zip(long, plain, strict=True):
+            runs[number] = replace(run, steps=runs[number].steps, lines=runs[number].lines)
+    return runs
+
+
+def environment(guest: Guest) -> dict[str, Any]:
+    """The guest as it stands in programs.jsonl: what a program's pairs may owe something to."""
+    packages = dict(package.split("==", 1) for package in guest.packages)
+    return {"python": guest.version, "implementation": guest.implementation, "platform": guest.platform,
+            "packages": {name: packages[name] for name in ("numpy", "scipy", "pandas", "sympy") if name in packages}}  # fmt: skip
 
 
 def _together(code: str, generator: str) -> str:
@@ -236,14 +280,14 @@ def _call_fault(text: str, run: Run, size: Size) -> Fault | None:
     if run.status == "ok":
         assert run.value is not None
         excess = size.excess(run.value)
-        return Fault("too_large", f"With the input {_short(text)} the output has {excess}.") if excess else None
+        return Fault("too_large", f"With the input {short(text)} the output has {excess}.") if excess else None
     if run.status == "error":
         if run.error.startswith("TypeError: main_solution() "):
             return Fault("signature", f"{run.error}")
-        return Fault("raises", f"With the input {_short(text)}: {run.error}")
+        return Fault("raises", f"With the input {short(text)}: {run.error}")
     if run.status == "invalid":
-        return Fault("unjson", f"With the input {_short(text)}, at the path given: {run.error}")
-    return Fault(run.status, f"With the input {_short(text)}: {run.error or run.status}")
+        return Fault("unjson", f"With the input {short(text)}, at the path given: {run.error}")
+    return Fault(run.status, f"With the input {short(text)}: {run.error or run.status}")
 
 
 def _ended(run: Run, doing: str, kind: str = "raises") -> Fault:
@@ -262,7 +306,3 @@ def _signature(pairs: Sequence[Pair]) -> str:
     takes = sorted({signature(value_of(pair.input)) for pair in pairs})
     gives = sorted({signature(value_of(pair.output)) for pair in pairs})
     return f"{' | '.join(takes)} -> {' | '.join(gives)}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= EVIDENCE_CHARACTERS else text[:EVIDENCE_CHARACTERS] + " ..."

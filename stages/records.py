@@ -220,6 +220,8 @@ class Program:
     tags: tuple[str, ...] = ()
     found: Mapping[str, Any] = field(default_factory=dict)
     category: Any = None
+    cluster: Mapping[str, Any] | None = None
+    """What it is like: see stages.clusters."""
 
     @property
     def values(self) -> int:
@@ -275,7 +277,7 @@ class Question:
 
     id: program, pair and direction, or derived from the row where it was read from a file. opening: the
     first user message and what stands before it. sampling and system: how its first answers were drawn.
-    wanted: how many samples are asked for in all; whole: all of them are this record's, so that more can be added.
+    guess: which guesses of the panel are right answers. wanted: how many samples are asked for in all; whole: all of them are this record's, so that more can be added.
     """
 
     id: str
@@ -290,6 +292,7 @@ class Question:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     system: str = ""
     tags: tuple[str, ...] = ()
+    guess: tuple[str, ...] = ()
     wanted: int = 1
     whole: bool = False
 

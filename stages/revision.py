@@ -76,8 +76,8 @@ class Revision:
             "variant": question.variant, "prompt_version": question.prompt and question.prompt.version,
             "input": question.pair.input, "output": question.pair.output,
             "turns": [turn.row() for turn in sample.turns],
-            "usage": sum((turn.answer.usage for turn in sample.turns), Usage()).row(), "guess": [], "steps": question.pair.steps,
-            "tags": _tags(question, sample), "sampling": dict(question.sampling), "system": question.system,
+            "usage": sum((turn.answer.usage for turn in sample.turns), Usage()).row(), "guess": list(question.guess), "steps": question.pair.steps,
+            "tags": _tags(question, sample), "cluster": (question.program.cluster or {}).get("behaviour"), "sampling": dict(question.sampling), "system": question.system,
             "schema": SCHEMA, "source": source_row(question.program.origin),
         }  # fmt: skip
 

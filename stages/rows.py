@@ -116,12 +116,12 @@ def program_content(program: Program) -> dict[str, Any]:
         ],
         "mutates": any(pair.mutates for pair in program.pairs),
         "coerced": sorted({name for pair in program.pairs for name in pair.coerced}),
-        "tags": list(program.tags), "cluster": None, **found, "schema": SCHEMA,
+        "tags": list(program.tags), "cluster": program.cluster, **found, "schema": SCHEMA,
     }  # fmt: skip
 
 
-FOUND = ("seed", "draws", "raised", "distinct", "pool", "dropped", "outputs", "modal_share", "signature", "imports",
-         "gate", "environment", "transform")  # fmt: skip
+FOUND = ("seed", "draws", "raised", "distinct", "pool", "dropped", "outputs", "modal_share", "commonest", "signature",
+         "imports", "contamination", "gate", "environment", "transform")  # fmt: skip
 """What generation learns about a program, in the order of its row."""
 
 
@@ -134,7 +134,7 @@ def instance_content(
         "io_pred": question.direction[0], "id": question.id, "program": question.program.id, "pair": question.pair.id,
         "sample": sample.number, "samples": question.wanted, "variant": question.variant,
         "prompt": question.prompt and question.prompt.row(), "sampling": dict(question.sampling),
-        "system": question.system, "tags": list(question.tags), "schema": SCHEMA,
+        "system": question.system, "tags": list(question.tags), "guess": list(question.guess), "schema": SCHEMA,
     }  # fmt: skip
     if turns:
         content |= {

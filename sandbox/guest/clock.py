@@ -1,7 +1,8 @@
-"""A shifted clock and another time zone, by replacing what asks for the time before the job's code is loaded.
+"""Another time, or one that stands still, and another time zone, by replacing what asks for the time before the job's
+code is loaded.
 
 `time`'s functions without an argument, and `now`, `today` and `utcnow` of datetime's classes, answer as if the run
-took place `shift_s` seconds later in `zone`. What asks the kernel by other ways sees the real time.
+took place `shift_s` seconds later in `zone`, or always at `at_s`. What asks the kernel by other ways sees the real time.
 """
 
 from __future__ import annotations
@@ -14,23 +15,27 @@ from typing import Any, Callable
 REAL_DATETIME = datetime.datetime
 
 
-def shift(shift_s: float, zone: str) -> None:
-    """Holds for the rest of the process. zone: a name of the zoneinfo database or a POSIX rule such as "XYZ-5"."""
+MEASURES = ("monotonic", "perf_counter", "process_time", "thread_time")
+
+
+def shift(shift_s: float, zone: str, at_s: float | None) -> None:
+    """Holds for the rest of the process. zone: a name of the zoneinfo database or a POSIX rule such as "XYZ-5"; at_s:
+    where the time stands still, what is measured by included; None: it goes on."""
     if zone:
         os.environ["TZ"] = zone
         time.tzset()
-    if shift_s:
-        shift_time(shift_s)
-        shift_datetime(shift_s)
+    if shift_s or at_s is not None:
+        shift_time(shift_s, at_s)
+        shift_datetime(shift_s, at_s)
 
 
-def shift_time(shift_s: float) -> None:
+def shift_time(shift_s: float, at_s: float | None) -> None:
     real = {
         name: getattr(time, name) for name in ("time", "time_ns", "localtime", "gmtime", "ctime", "strftime", "asctime")
     }
 
     def now() -> float:
-        return float(real["time"]()) + shift_s
+        return float(real["time"]()) + shift_s if at_s is None else at_s
 
     def at(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda moment=None: function(now() if moment is None else moment)
@@ -41,8 +46,15 @@ def shift_time(shift_s: float) -> None:
     def asctime(moment: Any = None) -> str:
         return str(real["asctime"](real["localtime"](now()) if moment is None else moment))
 
-    replaced = {"time": now, "time_ns": lambda: real["time_ns"]() + int(shift_s * 1e9), "strftime": strftime,
-                "asctime": asctime, **{name: at(real[name]) for name in ("localtime", "gmtime", "ctime")}}  # fmt: skip
+    def now_ns() -> int:
+        return int(real["time_ns"]()) + int(shift_s * 1e9) if at_s is None else int(at_s * 1e9)
+
+    replaced: dict[str, Callable[..., Any]] = {
+        "time": now, "time_ns": now_ns, "strftime": strftime, "asctime": asctime,
+        **{name: at(real[name]) for name in ("localtime", "gmtime", "ctime")},
+    }  # fmt: skip
+    if at_s is not None:
+        replaced |= {name: lambda: 0.0 for name in MEASURES} | {f"{name}_ns": lambda: 0 for name in MEASURES}
     for name, function in replaced.items():
         setattr(time, name, function)
 
@@ -59,16 +71,19 @@ class LikeReal(type):
         return issubclass(other, cls.real) if "real" in vars(cls) else super().__subclasscheck__(other)
 
 
-def shift_datetime(shift_s: float) -> None:
+def shift_datetime(shift_s: float, at_s: float | None) -> None:
     by = datetime.timedelta(seconds=shift_s)
+
+    def moment(tz: datetime.tzinfo | None) -> datetime.datetime:
+        return REAL_DATETIME.now(tz) + by if at_s is None else REAL_DATETIME.fromtimestamp(at_s, tz)
 
     class date(datetime.date, metaclass=LikeReal):  # noqa: N801  # stands in for datetime.date
         real = datetime.date
 
         @classmethod
         def today(cls) -> date:
-            moment = REAL_DATETIME.now() + by
-            return cls(moment.year, moment.month, moment.day)
+            now = moment(None)
+            return cls(now.year, now.month, now.day)
 
         def __repr__(self) -> str:
             return ("datetime." if "real" in vars(type(self)) else "") + str(super().__repr__())
@@ -78,7 +93,7 @@ def shift_datetime(shift_s: float) -> None:
 
         @classmethod
         def now(cls, tz: datetime.tzinfo | None = None) -> Any:
-            return cls.of(REAL_DATETIME.now(tz) + by)
+            return cls.of(moment(tz))
 
         @classmethod
         def today(cls) -> Any:
@@ -86,12 +101,12 @@ def shift_datetime(shift_s: float) -> None:
 
         @classmethod
         def utcnow(cls) -> Any:
-            return cls.of(REAL_DATETIME.now(datetime.timezone.utc).replace(tzinfo=None) + by)
+            return cls.of(moment(datetime.timezone.utc).replace(tzinfo=None))
 
         @classmethod
-        def of(cls, moment: datetime.datetime) -> Any:
-            return cls(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second,
-                       moment.microsecond, moment.tzinfo, fold=moment.fold)  # fmt: skip
+        def of(cls, real: datetime.datetime) -> Any:
+            return cls(real.year, real.month, real.day, real.hour, real.minute, real.second, real.microsecond,
+                       real.tzinfo, fold=real.fold)  # fmt: skip
 
         def date(self) -> date:
             return date(self.year, self.month, self.day)

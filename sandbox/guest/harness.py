@@ -17,7 +17,7 @@ import time
 import types
 from typing import Any
 
-from . import clock
+from . import clock, salt
 from .encoder import Encoder, Invalid, dumps, loads
 from .tracer import PROGRAM, Tracer
 
@@ -68,11 +68,14 @@ def failure(exc: BaseException) -> dict[str, object]:
     return {"status": "error", "error": said(exc)}
 
 
+seed_random = random.seed  # not the one that a job's salt replaces
+
+
 def seeded(seed: int) -> None:
-    random.seed(seed)
+    seed_random(seed)
     numpy = sys.modules.get("numpy")
     if numpy is not None and hasattr(numpy, "random"):
-        numpy.random.seed(seed % 2**32)
+        numpy.random.mtrand._rand.seed(seed % 2**32)  # noqa: SLF001  # what numpy.random.seed is, unless salted
 
 
 class Harness:
@@ -83,6 +86,8 @@ class Harness:
         self.fd = fd
         self.token = token
         self.out = Kept(0)
+        self.salt: salt.Salt | None = None
+        self.salted: list[str] = []
         self.clock = time.process_time
         self.wall = time.monotonic
 
@@ -109,6 +114,9 @@ class Harness:
         self.listen()
         if self.job["clock"]:
             clock.shift(*self.job["clock"])
+        if self.job["salt"]:
+            self.salt = salt.Salt(self.job["salt"])
+            self.salt.apply()
         seeded(self.job["seed"])
         name = self.job["entrypoint"]
         try:
@@ -121,6 +129,7 @@ class Harness:
             self.send(b"F", **failure(exc), stdout=self.out.taken())
             return None
         vars(builtins).update(BUILTINS)
+        self.salted = self.salt.taken() if self.salt else []
         self.send(b"L", status="ok")
         return function
 
@@ -161,6 +170,8 @@ class Harness:
                 frame |= {"status": "timeout", "error": error, "value": None}
         frame |= {"cpu_s": self.clock() - start, "wall_s": self.wall() - began, "stdout": self.out.taken()}
         frame |= {"coerced": sorted(encoder.coerced), "mutated": self.changed(arguments, text)}
+        if self.salt:
+            frame["salted"] = self.salted + self.salt.taken()
         self.send(b"C", **frame)
 
     def changed(self, arguments: object, text: str) -> bool:

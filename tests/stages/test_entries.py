@@ -146,7 +146,7 @@ def questions(draw: st.DrawFn, last: st.SearchStrategy[Turn] | None = None) -> Q
         (*before, {"role": "user", "content": draw(TEXTS)}), tuple(samples),
         draw(st.sampled_from(["query_code", "query", "code"])), draw(PROMPTS),
         draw(st.dictionaries(WORDS, VALUES, max_size=2)), draw(TEXTS),
-        (*subject.tags, *subject.pairs[number].tags), draw(st.integers(1, 5)),
+        (*subject.tags, *subject.pairs[number].tags), draw(TAGS), draw(st.integers(1, 5)),
     )  # fmt: skip
 
 

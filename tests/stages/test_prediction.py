@@ -8,12 +8,20 @@ from typing import Any
 
 import pytest
 
+from sandbox import Run
+from stages.panel import Panel
 from stages.prediction import Prediction, Wording
 from stages.prompts import Template, load
 from stages.records import Pair, Program, Question, Reject, Tally, Variant
 from tests.support.records import PAIR, SECTIONS, program
+from tests.support.runner import FakeRunner
 
 WORDING = Wording(load("question"), load("parts"), load("ask_input"), load("ask_output"))
+
+
+def stage(**options: Any) -> Prediction:
+    """Prediction whose guesses all fail."""
+    return Prediction(WORDING, Panel(FakeRunner(others=Run("error"))), **options)
 
 
 def pair(number: int, output: str = "", **changes: Any) -> Pair:
@@ -25,13 +33,13 @@ def several(*pairs: Pair, **changes: object) -> Program:
 
 
 async def asked(subject: Program, **options: Any) -> list[Question]:
-    outcomes = await Prediction(WORDING, **options)(subject)
+    outcomes = await stage(**options)(subject)
     return [outcome for outcome in outcomes if isinstance(outcome, Question)]
 
 
 async def unasked(subject: Program, **options: Any) -> dict[str, int]:
-    tallies = [outcome for outcome in await Prediction(WORDING, **options)(subject) if isinstance(outcome, Tally)]
-    return dict(tallies[0].counts) if tallies else {}
+    tallies = [outcome for outcome in await stage(**options)(subject) if isinstance(outcome, Tally)]
+    return {name: count for name, count in tallies[0].counts.items() if name.startswith("unasked.")}
 
 
 def opening(direction: str = "output", *, variant: Variant = "query_code", **changes: Any) -> str:
@@ -99,7 +107,7 @@ async def test_without_bounds_every_pair_is_asked() -> None:
 
 
 async def test_a_program_of_which_nothing_is_asked_is_rejected_and_its_pairs_are_counted() -> None:
-    given, tally = await Prediction(WORDING)(several(pair(1, steps=1), pair(2, steps=10**6)))
+    given, tally = await stage()(several(pair(1, steps=1), pair(2, steps=10**6)))
     assert isinstance(given, Reject)
     assert (given.id, given.kind, given.reason, given.detail) == (
         "beef",
@@ -108,11 +116,11 @@ async def test_a_program_of_which_nothing_is_asked_is_rejected_and_its_pairs_are
         "2 long, 2 trivial",
     )
     assert isinstance(tally, Tally)
-    assert tally.id == "unasked:beef"
+    assert tally.id == "posed:beef"
     assert tally.counts == {"unasked.trivial": 2, "unasked.long": 2}
 
 
-async def test_a_program_of_which_all_is_asked_has_no_tally() -> None:
+async def test_of_a_program_of_which_all_is_asked_nothing_is_counted_as_unasked() -> None:
     assert await unasked(several(pair(1))) == {}
 
 

@@ -82,7 +82,7 @@ def test_evidence_with_placeholders_in_it_is_not_filled_in() -> None:
 def test_every_kind_of_fault_that_a_stage_finds_has_its_explanation() -> None:
     found = {"cut", "section", "syntax", "main", "generator", "module", "load", "signature", "raises", "unjson",
              "too_large", "too_slow", "long", "memory", "denied", "crash", "few_inputs", "constant", "skewed",
-             "input_check", "irreproducible"}  # fmt: skip
+             "input_check", "random", "clock", "hash_order", "state", "opaque"}  # fmt: skip
     told = load("faults").parts()
     assert {kind for kind in found if not told.get(kind)} == set()
 

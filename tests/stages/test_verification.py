@@ -1,56 +1,21 @@
 """Verdicts: predicted outputs are compared, predicted inputs are run; the truth is run where it was never gated."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Literal
 
 import pytest
 
-from sandbox import Clock, Draws, Guest, Limits, Run, Runner, Status, Trace
+from sandbox import Run, Runner, Status
 from stages.equality import Equality
 from stages.feedback import Feedback
 from stages.prompts import load
 from stages.records import Answer, Answered, Attempted, Pair, Program, Question, Turn, VerdictName, seed_of
 from stages.verification import Verification, shape_error
 from tests.support.records import CHECK, CODE, PAIR, SECTIONS, program, question
+from tests.support.runner import FakeRunner
 
 FEEDBACK = Feedback(load("feedback"))
 TOLD = load("feedback").parts()
-
-
-@dataclass
-class FakeRunner:
-    """Gives the run that was set for an input, and keeps what was asked; an input without one is a failed test."""
-
-    runs: dict[str, Run] = field(default_factory=dict)
-    check: Run = field(default_factory=lambda: Run("ok", "true"))
-    asked: list[tuple[str, str, str, int]] = field(default_factory=list)
-
-    @property
-    def guest(self) -> Guest:
-        raise AssertionError("a verdict needs nothing of the guest")
-
-    @property
-    def isolation(self) -> str:
-        return "none"
-
-    async def run(self, code: str, entrypoint: str, arguments: str | dict[str, Any], *, urgency: int = 0,
-                  limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                  trace: Trace | None = None, clock: Clock | None = None) -> Run:  # fmt: skip
-        assert isinstance(arguments, str)
-        self.asked.append((code, entrypoint, arguments, seed))
-        return self.check if entrypoint == "input_check" else self.runs[arguments]
-
-    async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
-                       urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                       trace: Trace | None = None, clock: Clock | None = None,
-                       total_cpu_s: float = math.inf) -> list[Run]:  # fmt: skip
-        return [await self.run(code, entrypoint, text, seed=seed) for text in arguments]
-
-    async def draw(self, code: str, entrypoint: str, *, calls: int, distinct: int, seed: int, value_bytes: int,
-                   cpu_s: float, urgency: int = 1, limits: Limits | None = None) -> Draws:  # fmt: skip
-        raise AssertionError("a verdict draws nothing")
 
 
 def runner(**runs: Run) -> FakeRunner:

@@ -1,0 +1,184 @@
+"""Probe inputs for a program, by nothing but the types of its arguments: equal types, equal probes.
+
+The bank is fixed: corner values first, then draws from a generator that is seeded with the types. Small integers lie
+dense, since that is where thresholds are.
+"""
+
+import ast
+import json
+import random
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+PROBES = 128
+SINGLE_INTEGERS = (*range(-10, 105), 120, 127, 128, 144, 169, 200, 255, 256, 360, 365, 366, 399)
+TEXTS = (
+    "", "a", "b", "ab", "ba", "aa", "abc", "cba", "abba", "abcab", "Hello World", "the quick brown fox", "a b a c", "A", "aAbB",
+    "racecar", "Was it a car", "0", "1", "7", "10", "101", "1100", "123", "-5", "3.5", "1,2,3", "5 3 1", "x=1;y=2", "()", "(())", "(()", ")(",
+    "([{}])", "([)]", "{}[]()", "1+2*3", "(1+2)*3", "8/2-1", "IV", "XIV", "MCMXC", "ACGT", "AATTGC", "#ff00ff", "2024-02-29", "12:30",
+    "a1b2c3", "aaabbc", "zzz", "hello, world!", "one two two three three three", "  padded  ", "Tab\tbed", "line\nline", "user@example.com",
+    "/a/b/../c", "0x1F", "deadbeef", "noon moon", "Mississippi", "xyzzy", "<=>", "a-b_c",
+)  # fmt: skip
+WORDS = ("a", "b", "c", "apple", "pear", "fig", "kiwi", "Bob", "Ann", "x", "y", "z", "red", "blue", "1", "2", "10", "")
+Type = str | tuple[str, Any]
+"""A scalar by name; ("list", element), ("record", {key: type}) or ("map", value type)."""
+
+
+def type_of(value: Any) -> Type:
+    """The type of one JSON value."""
+    if isinstance(value, dict):
+        return ("record", {key: type_of(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return ("list", merged(type_of(item) for item in value))
+    names = {bool: "bool", int: "int", float: "float", str: "str", type(None): "null"}
+    return names[type(value)]
+
+
+def merged(types: Iterable[Type]) -> Type:
+    """The one type that holds all of these: what may be null counts as what it is otherwise."""
+    found: Type = "null"
+    for type_ in types:
+        found = _both(found, type_)
+    return found
+
+
+def _both(a: Type, b: Type) -> Type:
+    if a == b or b == "null":
+        return a
+    if a == "null":
+        return b
+    if isinstance(a, str) or isinstance(b, str):
+        numbers = ("bool", "int", "float")
+        return numbers[max(numbers.index(a), numbers.index(b))] if a in numbers and b in numbers else "mixed"
+    if a[0] == b[0] == "list":
+        return ("list", _both(a[1], b[1]))
+    if "list" in (a[0], b[0]):
+        return "mixed"
+    if a[0] == b[0] == "record" and a[1].keys() == b[1].keys():
+        return ("record", {key: _both(a[1][key], b[1][key]) for key in a[1]})
+    return ("map", merged(item for type_ in (a, b) for item in _values(type_)))
+
+
+def _values(type_: tuple[str, Any]) -> Iterable[Type]:
+    return type_[1].values() if type_[0] == "record" else (type_[1],)
+
+
+def parameters(code: str, entrypoint: str) -> tuple[str, ...]:
+    """The names of a function's parameters in their order; () where the code does not say."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError):
+        return ()
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == entrypoint:
+            return tuple(argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
+    return ()
+
+
+def typed(inputs: Sequence[Any], order: Sequence[str]) -> tuple[tuple[str, Type], ...]:
+    """The arguments of these inputs with their types, in the order of the parameters where that is known."""
+    if not inputs or not all(isinstance(given, dict) for given in inputs):
+        return ()
+    names = sorted(
+        set[str]().union(*inputs), key=lambda name: (order.index(name) if name in order else len(order), name)
+    )
+    return tuple((name, merged(type_of(given[name]) for given in inputs if name in given)) for name in names)
+
+
+def bank(arguments: Sequence[tuple[str, Type]]) -> tuple[str, ...]:
+    """The probe inputs as JSON text: PROBES or a few more, those that are there twice left out."""
+    types = [type_ for _, type_ in arguments]
+    chance = random.Random(json.dumps(types, sort_keys=True))
+    rows: list[tuple[Any, ...]] = []
+    if types == ["int"]:
+        rows = [(number,) for number in SINGLE_INTEGERS]
+    elif types == ["str"]:
+        rows = [(text,) for text in TEXTS]
+    elif types:
+        corners = [_corners(type_) for type_ in types]
+        rows = [tuple(corner[place % len(corner)] for corner in corners) for place in range(max(map(len, corners)))]
+    while types and len(rows) < PROBES:
+        rows.append(_drawn(types, chance))
+    texts = [json.dumps(dict(zip((name for name, _ in arguments), row, strict=True))) for row in rows]
+    return tuple(dict.fromkeys(texts))
+
+
+def _corners(type_: Type) -> tuple[Any, ...]:
+    if isinstance(type_, str):
+        return {
+            "bool": (False, True), "int": (0, 1, 2, 3, -1, 5, 10), "float": (0.0, 1.0, 2.5, -1.5, 10.0), "str": TEXTS[:24],
+            "null": (None,), "mixed": (0, "a", None, [1, 2], 1.5),
+        }[type_]  # fmt: skip
+    kind, inner = type_
+    if kind == "record":
+        below = {key: _corners(item) for key, item in inner.items()}
+        return tuple({key: items[place % len(items)] for key, items in below.items()} for place in range(4))
+    items = _corners(inner)
+    if kind == "map":
+        return ({}, {"a": items[0]}, *({"a": one, "b": items[0], "c": one} for one in items[:3]))
+    lists: tuple[list[Any], ...] = (
+        [],
+        [items[0]],
+        [items[-1]],
+        list(items[:2]),
+        list(items[:3]),
+        list(items[2::-1]),
+        [items[0]] * 3,
+        list(items[:6]),
+    )
+    if inner == "int":
+        return (
+            *lists,
+            [1, 2, 3, 4, 5],
+            [5, 4, 3, 2, 1],
+            [2, 2, 1, 1],
+            [3, -1, 2, -5, 4],
+            [7, 7, 7],
+            [1, 3, 2, 3, 1],
+            [10, 20, 30],
+        )
+    return lists
+
+
+def _drawn(types: Sequence[Type], chance: random.Random) -> tuple[Any, ...]:
+    """One random input. Often its numbers come from a narrow range, so that ties and equal values are there."""
+    most = chance.choice((2, 4, 10, 30, 100))
+    row = [_draw(type_, chance, most, 0) for type_ in types]
+    alike = [place for place, type_ in enumerate(types) if type_ == chance.choice(types)]
+    if len(alike) > 1 and chance.random() < 0.15:
+        row[alike[1]] = row[alike[0]]
+    return tuple(row)
+
+
+def _draw(type_: Type, chance: random.Random, most: int, depth: int) -> Any:
+    if isinstance(type_, str):
+        return _scalar(type_, chance, most)
+    kind, inner = type_
+    if kind == "record":
+        return {key: _draw(item, chance, most, depth + 1) for key, item in inner.items()}
+    size = chance.randint(1, 8 if depth == 0 else 4)
+    if kind == "map":
+        keys = chance.sample(WORDS[:14], size)
+        return {key: _draw(inner, chance, most, depth + 1) for key in keys}
+    if isinstance(inner, tuple) and inner[0] == "list":  # mostly a matrix
+        width = chance.randint(1, 4)
+        ragged = chance.random() < 0.15
+        return [
+            [_draw(inner[1], chance, most, depth + 2) for _ in range(chance.randint(1, 4) if ragged else width)]
+            for _ in range(width if chance.random() < 0.4 else chance.randint(1, 4))
+        ]
+    return [_draw(inner, chance, most, depth + 1) for _ in range(size)]
+
+
+def _scalar(name: str, chance: random.Random, most: int) -> Any:
+    if name == "bool":
+        return chance.random() < 0.5
+    if name == "int":
+        return chance.randint(-most if chance.random() < 0.25 else 0, most)
+    if name == "float":
+        return round(chance.uniform(-most if chance.random() < 0.25 else 0, most), chance.choice((0, 1, 2)))
+    if name == "str":
+        if chance.random() < 0.5:
+            return chance.choice(TEXTS if most > 4 else WORDS)
+        return "".join(chance.choice("abcxyz AB01()"[: 3 + most]) for _ in range(chance.randint(1, 8)))
+    return None if name == "null" else chance.choice((0, 1, "a", None, True, [1], 2.5))
