@@ -200,16 +200,16 @@ class JournalledSandbox:
     async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
                        urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
                        trace: Trace | None = None, clock: Clock | None = None, salt: int = 0,
-                       total_cpu_s: float = math.inf) -> list[Run]:  # fmt: skip
+                       total_cpu_s: float = math.inf, all_or_nothing: bool = False) -> list[Run]:  # fmt: skip
         async def make() -> Made:
             runs = await self.sandbox.run_many(code, entrypoint, arguments, urgency=urgency, limits=limits, seed=seed,
                                                hash_seed=hash_seed, trace=trace, clock=clock, salt=salt,
-                                               total_cpu_s=total_cpu_s)  # fmt: skip
+                                               total_cpu_s=total_cpu_s, all_or_nothing=all_or_nothing)  # fmt: skip
             return Made(orjson.dumps([asdict(run) for run in runs]))
 
         request = {
             "run": [code, entrypoint, list(arguments)], "seeds": [seed, hash_seed],
-            "trace": trace and asdict(trace), "clock": clock and asdict(clock), "salt": salt, "total_cpu_s": str(total_cpu_s),
+            "trace": trace and asdict(trace), "clock": clock and asdict(clock), "salt": salt, "total_cpu_s": str(total_cpu_s), "all_or_nothing": all_or_nothing,
             **self._where(limits),
         }  # fmt: skip
         return [_run(row) for row in orjson.loads(await self.effects.of(key_of(request), make))]

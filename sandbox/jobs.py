@@ -42,6 +42,7 @@ class Job:
     trace: Trace | None = None
     clock: Clock | None = None
     salt: int = 0
+    all_or_nothing: bool = False
 
     @property
     def calls(self) -> int:
@@ -58,7 +59,7 @@ class Job:
         ceiling_s = min(self.calls * call_cpu_s, self.total_cpu_s) + limits.cpu_s + call_cpu_s + CPU_SLACK_S
         line = {
             "calls": self.calls, "cpu_s": limits.cpu_s, "wall_s": limits.wall_s, "call_cpu_s": call_cpu_s,
-            "total_cpu_s": self.total_cpu_s, "memory_bytes": limits.memory_bytes, "cpu_ceiling_s": math.ceil(ceiling_s),
+            "total_cpu_s": self.total_cpu_s, "all_or_nothing": self.all_or_nothing, "memory_bytes": limits.memory_bytes, "cpu_ceiling_s": math.ceil(ceiling_s),
         }  # fmt: skip
         text = {
             "code": self.code, "entrypoint": self.entrypoint, "arguments": self.arguments, "seed": self.seed,

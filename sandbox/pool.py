@@ -193,13 +193,13 @@ class Sandbox:
     async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
                        urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
                        trace: Trace | None = None, clock: Clock | None = None, salt: int = 0,
-                       total_cpu_s: float = math.inf) -> list[Run]:  # fmt: skip
+                       total_cpu_s: float = math.inf, all_or_nothing: bool = False) -> list[Run]:  # fmt: skip
         """One call for each of `arguments`, in order, of code that is loaded once; limits hold for each call.
 
         A call that ends its process does not touch the others: the rest runs in a new one. `random` and numpy
         are seeded with `seed` before each call; with another `salt` than 0, seeds that the code sets itself, and digests,
         are others than it asks for (`Run.salted` tells which). Once all calls together have used `total_cpu_s` of CPU, the rest
-        is a timeout without being run.
+        is a timeout without being run; so it is with `all_or_nothing` behind the first call that is out of time.
         """
         if hash_seed not in HASH_SEEDS:
             raise ValueError(f"hash_seed is one of {HASH_SEEDS}, not {hash_seed}")
@@ -207,7 +207,7 @@ class Sandbox:
             return []
         texts = tuple(text if isinstance(text, str) else json.dumps(text) for text in arguments)
         job = Job(code, entrypoint, limits or self.limits, texts, total_cpu_s=total_cpu_s, seed=seed, hash_seed=hash_seed,
-                  trace=trace, clock=clock, salt=salt)  # fmt: skip
+                  trace=trace, clock=clock, salt=salt, all_or_nothing=all_or_nothing)  # fmt: skip
         return await self._attended(job, urgency, jobs.runs)
 
     async def draw(self, code: str, entrypoint: str, *, calls: int, distinct: int, seed: int, value_bytes: int,

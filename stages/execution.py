@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox import Guest, Run, Runner, Trace
+from stages.clusters import signature_of
 from stages.equality import compare
 from stages.gate import CPU_OF_PROGRAM_S, GENERATION, Gate, outcome, short
 from stages.imports import imported, missing
 from stages.likeness import Likeness
+from stages.probes import bank
 from stages.profile import Profile
 from stages.records import Draft, Fault, Pair, Program, Reject, TransformQuestion, seed_of
 from stages.repair import Repairs, lost_draws, transform_row
@@ -23,6 +25,7 @@ from stages.values import Size, signature, value_of
 
 EVENTS = 300_000
 FEWEST_INPUTS = 2
+PROBED = 40
 FEWEST_TOLD = 3
 """So many recorded pairs tell that a program's outputs are all, or nearly all, the same."""
 EVIDENCE_CHARACTERS = 300
@@ -70,6 +73,11 @@ class Execution:
         pairs = kept(pool, self.pairs)
         gate = await self._gate(code, pairs, seed) if self.profile.gate else None
         commonest, times, share, tag = _commonest(counts)
+        weak = []
+        if share >= self.profile.skew:
+            weak.append(Fault(tag, f"Of {len(pool)} inputs {times} give {short(commonest)}."))
+        if len(inputs) < min(self.pool, self.profile.inputs):
+            weak.append(Fault("few_inputs", f"In {drawn['draws']} draws it gave {len(inputs)} different inputs."))
         found = {
             **drawn, "distinct": len(inputs), "pool": len(pool), "dropped": dropped, "outputs": len(counts),
             "modal_share": round(share, 4), "commonest": commonest if times > 1 else None, "signature": _signature(pairs), "imports": list(imported(code)),
@@ -77,11 +85,11 @@ class Execution:
         }  # fmt: skip
         program = Program(
             draft.id, draft.question.origin, draft.sections, pairs, outputs=len(counts), modal_share=share,
-            gated=gate is not None, tags=(tag,) if share >= self.profile.skew else (), found=found,
+            gated=gate is not None, tags=tuple(fault.kind for fault in weak), found=found,
         )  # fmt: skip
         program = await self.likeness.tagged(program)
-        if tag in program.tags:
-            raise Faulty(Fault(tag, f"Of {len(pool)} inputs {times} give {short(commonest)}."), program)
+        if weak:
+            raise Faulty(weak[0], program)
         return program
 
     def _importable(self, *codes: str) -> None:
@@ -222,8 +230,16 @@ class Review:
             return None
         pair, run = wrong[0]
         given = run.value if run.value is not None else f"{run.status}: {run.error}"
-        kind = "mutation" if run.mutated else "mismatch"
+        changes = any(run.mutated for run in runs) or await self._changes_arguments(program, seed)
+        kind = "mutation" if changes else "mismatch"
         return Fault(kind, f"The recorded input {short(pair.input)} gave {short(pair.output)}, now {short(given)}.")
+
+    async def _changes_arguments(self, program: Program, seed: int) -> bool:
+        """Whether a call is ever seen to change its argument. What is recorded after a call may be beyond changing again."""
+        probes = bank(signature_of(program))[:PROBED]
+        runs = await self.sandbox.run_many(program.sections.code, program.entrypoint, probes, seed=seed,
+                                           urgency=GENERATION, total_cpu_s=CPU_OF_PROGRAM_S, trace=Trace(EVENTS))  # fmt: skip
+        return any(run.mutated for run in runs)
 
 
 def _reviewed(pair: Pair, run: Run) -> Pair:
@@ -251,12 +267,12 @@ async def traced(sandbox: Runner, code: str, entrypoint: str, inputs: Sequence[s
 
     even_all: also where every input ends at the bound.
     """
-    runs = await sandbox.run_many(code, entrypoint, inputs, seed=seed, urgency=GENERATION,
+    runs = await sandbox.run_many(code, entrypoint, inputs, seed=seed, urgency=GENERATION, all_or_nothing=True,
                                   total_cpu_s=CPU_OF_PROGRAM_S, trace=Trace(EVENTS))  # fmt: skip
     long = [number for number, run in enumerate(runs) if (run.steps or 0) > EVENTS]
     if long and (even_all or len(long) < len(runs)):
         plain = await sandbox.run_many(code, entrypoint, [inputs[number] for number in long], seed=seed,
-                                       urgency=GENERATION, total_cpu_s=CPU_OF_PROGRAM_S)  # fmt: skip
+                                       urgency=GENERATION, total_cpu_s=CPU_OF_PROGRAM_S, all_or_nothing=True)  # fmt: skip
         for number, run in zip(long, plain, strict=True):
             runs[number] = replace(run, steps=runs[number].steps, lines=runs[number].lines)
     return runs

@@ -121,7 +121,7 @@ class _Trial:
         runs = await self.sandbox.run_many(
             self.code, self.entrypoint, [self.pairs[place].input for place in order],
             seed=self.seed + condition.seed_by, hash_seed=condition.hash_seed, clock=condition.clock, salt=salt,
-            urgency=GENERATION, total_cpu_s=CPU_OF_PROGRAM_S + condition.round,
+            urgency=GENERATION, total_cpu_s=CPU_OF_PROGRAM_S + condition.round, all_or_nothing=True,
         )  # fmt: skip
         return [run for _, run in sorted(zip(order, runs, strict=True), key=lambda item: item[0])]
 

@@ -1,7 +1,8 @@
-"""Reads one value written in the syntax of JSON, Python or JavaScript, as models mix them.
+"""Reads one value written in the syntax of JSON, Python, JavaScript or LaTeX, as models mix them.
 
-Single and double quotes, JSON's and Python's words, tuples, trailing commas, bare and integer keys, comments.
-Strings keep their text: JSON's escapes mean what they mean in JSON, and what is no escape stays as it stands.
+Quotes of all kinds, JSON's and Python's words, tuples, trailing commas, bare and integer keys, comments, hexadecimal,
+thousands separators where they can be nothing else, full-width punctuation, escaped braces. Strings keep their text:
+JSON's escapes mean what they mean in JSON, and what is no escape stays as it stands.
 """
 
 import json
@@ -10,55 +11,121 @@ import sys
 from typing import Any
 
 DEPTH = 100
+VALUES = 20_000
+"""Values of one text that are read: more is no answer."""
+CHUNK_DIGITS = 4000
+"""Python reads and writes integers of up to 4300 digits as text; longer ones go in chunks."""
 MAXIMUM = sys.maxunicode
-NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+HEXADECIMAL = re.compile(r"[-+]?0[xX][0-9a-fA-F]+(?!\w)")
+THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)")
+NUMBER = re.compile(r"[-+]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 WORD = re.compile(r"[A-Za-z_$][\w$]*")
-BLANK = re.compile(r"(?:\s|//[^\n]*|#[^\n]*|/\*.*?\*/)*", re.DOTALL)
-WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+BLANK = re.compile(r"(?:\s|//[^\n]*|#[^\n]*|/\*.*?\*/|\\(?=[{}\[\]])|\\[,;:! ])*", re.DOTALL)
+BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
+WORDS = {**BOOLEANS, "null": None, "None": None}
 ESCAPES = {'"': '"', "'": "'", "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 CLOSING = {"[": "]", "(": ")"}
+WIDE = str.maketrans("｛｝［］（）：，", "{}[]():,")  # noqa: RUF001  # full-width punctuation
+QUOTES = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“”", "‘": "’", "’": "’", "＂": "＂", "＇": "＇"}  # noqa: RUF001
+"""What may close a string that was opened so."""
+PLAIN = {closers: re.compile(rf"[^{re.escape(closers)}\\]*") for closers in QUOTES.values()}
 HEX = re.compile(r"u([0-9a-fA-F]{4})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?|x([0-9a-fA-F]{2})|U([0-9a-fA-F]{8})")
+FENCE = "```"
+TEXT = re.compile(r"\\(?:text|texttt|mathrm|textbf)\s*\{")
+"""What LaTeX puts around words in a formula."""
 
 
 class NotLiteral(ValueError):
     """Raised where the text holds no complete value."""
 
 
-def literal(text: str, start: int) -> tuple[Any, int]:
-    """The value that begins at `start`, and where it ends. Raises: NotLiteral."""
-    return _Reader(text).value(start, 0)
+def literal(text: str, start: int, *, values: int = VALUES) -> tuple[Any, int, bool]:
+    """The value that begins at `start`, where it ends, and whether brackets at its end were missing. Raises: NotLiteral."""
+    reader = Reader(text, values)
+    value, end = reader.value(start, 0)
+    return value, end, reader.unclosed
 
 
-class _Reader:
-    def __init__(self, text: str) -> None:
+def integer(digits: str) -> int:
+    """An integer from its decimal digits, however many."""
+    if len(digits) <= CHUNK_DIGITS:
+        return int(digits)
+    head, tail = digits[:-CHUNK_DIGITS], digits[-CHUNK_DIGITS:]
+    value = integer(head)
+    return value * 10**CHUNK_DIGITS + (-1 if digits.startswith("-") else 1) * int(tail)
+
+
+def digits_of(value: int) -> str:
+    """The decimal digits of an integer, however many."""
+    if value < 0:
+        return "-" + digits_of(-value)
+    parts: list[str] = []
+    while value >= 10**CHUNK_DIGITS:
+        value, rest = divmod(value, 10**CHUNK_DIGITS)
+        parts.append(f"{rest:0{CHUNK_DIGITS}d}")
+    return str(value) + "".join(reversed(parts))
+
+
+class Reader:
+    """Reads values from one text; `left` counts down to how many it still may read."""
+
+    def __init__(self, text: str, values: int) -> None:
         self.text = text
+        self.left = values
+        self.unclosed = False
 
     def blank(self, place: int) -> int:
         found = BLANK.match(self.text, place)
         return found.end() if found else place
 
+    def char(self, place: int) -> str:
+        """The character at a place as syntax: full-width punctuation is punctuation."""
+        return self.text[place : place + 1].translate(WIDE)
+
+    def ended(self, place: int) -> bool:
+        """Whether nothing follows but what ends a fence or a formula: then brackets that are missing are closed."""
+        rest = self.text[place : place + 8].lstrip()
+        if not rest and not self.text[place:].strip():
+            rest = FENCE
+        if rest.startswith(FENCE):
+            self.unclosed = True
+            return True
+        return False
+
     def value(self, place: int, depth: int) -> tuple[Any, int]:
-        if depth > DEPTH:
-            raise NotLiteral("too deep")
+        self.left -= 1
+        if depth > DEPTH or self.left < 0:
+            raise NotLiteral("too deep, or too much")
         place = self.blank(place)
-        char = self.text[place : place + 1]
+        char = self.char(place)
         if char == "{":
             return self.mapping(place + 1, depth)
         if char in CLOSING:
             return self.sequence(place + 1, CLOSING[char], depth)
-        if char and char in "\"'":
+        if char and char in QUOTES:
             return self.string(place)
-        if number := NUMBER.match(self.text, place):
-            return self.number(number[0]), number.end()
+        if found := TEXT.match(self.text, place):
+            return self.inside(found.end(), depth)
+        if found := HEXADECIMAL.match(self.text, place):
+            return int(found[0], 16), found.end()
+        if found := NUMBER.match(self.text, place):
+            return self.number(found[0]), found.end()
         word = WORD.match(self.text, place)
         if word and word[0] in WORDS:
             return WORDS[word[0]], word.end()
         raise NotLiteral(f"no value at {place}")
 
+    def inside(self, place: int, depth: int) -> tuple[Any, int]:
+        """The one value in the braces of a command of LaTeX."""
+        value, place = self.value(place, depth + 1)
+        if self.char(place) != "}":
+            raise NotLiteral(f"no closing brace at {place}")
+        return value, place + 1
+
     def number(self, text: str) -> int | float:
         digits = text.replace("_", "")
         try:
-            return int(digits)
+            return integer(digits)
         except ValueError:
             pass
         try:
@@ -71,66 +138,86 @@ class _Reader:
         comma = False
         while True:
             place = self.blank(place)
-            if self.text[place : place + 1] == closing:
+            if self.char(place) == closing:
                 alone = closing == ")" and len(items) == 1 and not comma  # brackets around a value, no tuple
                 return (items[0] if alone else items), place + 1
+            if items and self.ended(place):
+                return items, place
             item, place = self.value(place, depth + 1)
             items.append(item)
             place = self.separated(place, closing)
-            comma = self.text[place - 1] == ","
+            comma = self.char(place - 1) == ","
 
     def mapping(self, place: int, depth: int) -> tuple[dict[str, Any], int]:
         found: dict[str, Any] = {}
+        kinds: dict[str, type] = {}
         while True:
             place = self.blank(place)
-            if self.text[place : place + 1] == "}":
+            if self.char(place) == "}":
                 return found, place + 1
-            key, place = self.key(place)
+            if found and self.ended(place):
+                return found, place
+            given, place = self.key(place, depth)
+            key = (
+                given if isinstance(given, str) else json.dumps(given) if isinstance(given, bool) else digits_of(given)
+            )
             place = self.blank(place)
-            if self.text[place : place + 1] != ":":
+            if self.char(place) != ":":
                 raise NotLiteral(f"no colon at {place}")
-            if key in found:
+            if kinds.setdefault(key, type(given)) is not type(given):
                 raise NotLiteral(f"two keys become {key!r}")
-            found[key], place = self.value(place + 1, depth + 1)
+            found[key], place = self.member(place + 1, depth)
             place = self.separated(place, "}")
+
+    def member(self, place: int, depth: int) -> tuple[Any, int]:
+        """A value behind its key, where a number may have thousands separators: no key can follow its commas."""
+        place = self.blank(place)
+        found = THOUSANDS.match(self.text, place)
+        if found and self.char(self.blank(found.end())) in ("}", ",", ""):
+            return self.number(found[0].replace(",", "")), found.end()
+        return self.value(place, depth + 1)
 
     def separated(self, place: int, closing: str) -> int:
         """Behind a comma, or at the closing bracket."""
         place = self.blank(place)
-        char = self.text[place : place + 1]
+        char = self.char(place)
         if char == ",":
             return place + 1
-        if char == closing:
+        if char == closing or self.ended(place):
             return place
         raise NotLiteral(f"no comma at {place}")
 
-    def key(self, place: int) -> tuple[str, int]:
-        """A key as JSON has it: text, or an integer or boolean that becomes text."""
-        if self.text[place : place + 1] in ('"', "'"):
+    def key(self, place: int, depth: int) -> tuple[str | int, int]:
+        """A key: text, or an integer or boolean that becomes text."""
+        if self.text[place : place + 1] in QUOTES:
             return self.string(place)
-        if word := WORD.match(self.text, place):
-            if word[0] in ("None", "null"):
-                raise NotLiteral("a key of null")
-            return (json.dumps(WORDS[word[0]]) if word[0] in WORDS else word[0]), word.end()
-        number = NUMBER.match(self.text, place)
-        if number and isinstance(value := self.number(number[0]), int):
-            return str(value), number.end()
+        if found := TEXT.match(self.text, place):
+            key, place = self.inside(found.end(), depth)
+            if isinstance(key, (str, int)):
+                return key, place
+        elif word := WORD.match(self.text, place):
+            if word[0] not in ("None", "null"):
+                return BOOLEANS.get(word[0], word[0]), word.end()
+        else:
+            number = NUMBER.match(self.text, place)
+            if number and isinstance(value := self.number(number[0]), int):
+                return value, number.end()
         raise NotLiteral(f"no key at {place}")
 
     def string(self, place: int) -> tuple[str, int]:
-        quote = self.text[place]
+        closers = QUOTES[self.text[place]]
         parts: list[str] = []
         place += 1
         while True:
-            stop = place
-            while stop < len(self.text) and self.text[stop] not in (quote, "\\"):
-                stop += 1
-            parts.append(self.text[place:stop])
-            if stop >= len(self.text):
+            plain = PLAIN[closers].match(self.text, place)
+            assert plain is not None
+            parts.append(plain[0])
+            place = plain.end()
+            if place >= len(self.text):
                 raise NotLiteral("an unclosed string")
-            if self.text[stop] == quote:
-                return "".join(parts), stop + 1
-            part, place = self.escape(stop + 1)
+            if self.text[place] != "\\":
+                return "".join(parts), place + 1
+            part, place = self.escape(place + 1)
             parts.append(part)
 
     def escape(self, place: int) -> tuple[str, int]:

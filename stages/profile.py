@@ -16,23 +16,26 @@ ProfileName = Literal["clean", "paper"]
 class Profile:
     """What depends on the profile but is no setting of its own.
 
-    skew: share of the commonest output from which a pool is faulty (above 1: never). gate: whether kept
-    pairs are run again. normalise: whether the code is tidied for the question.
+    inputs: fewer distinct ones are a generator's fault, with which a program only stands if nothing mends it.
+    skew: share of the commonest output from which a pool is faulty (above 1: never). gate: whether kept pairs are
+    run again. normalise: whether the code is tidied for the question.
     """
 
     name: ProfileName
     input_size: Size
     output_size: Size
+    inputs: int
     skew: float
     gate: bool
     normalise: bool
 
 
-CLEAN = Profile("clean", Size(400, 64, 50), Size(512, 64, 50), skew=0.8, gate=True, normalise=True)
+CLEAN = Profile("clean", Size(400, 64, 50), Size(512, 64, 50), inputs=10, skew=0.8, gate=True, normalise=True)
 PAPER = Profile(
     "paper",
     Size(1023, items=19, characters=99),
     Size(1023, items=19, characters=99, null=False),
+    inputs=2,
     skew=2.0,
     gate=False,
     normalise=False,

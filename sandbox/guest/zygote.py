@@ -249,7 +249,7 @@ class Zygote:
                 self.control.put(b"W" if near else b"C", body)
                 done += 1
         except Ended as end:
-            rest = phase == "load"
+            rest = phase == "load" or (job["all_or_nothing"] and end.status == "timeout")
             self.control.tell(b"X", status=end.status, error=end.error, cpu_s=end.cpu_s, phase=phase, rest=rest)
             return wanted if rest else done + 1
         return done
