@@ -30,6 +30,7 @@ LINES_COUNTED = 32
 LEVEL_CHARACTERS = 5000
 """What an attempt counts that ends too deep."""
 OPENING = re.compile(r"[{｛]")  # noqa: RUF001  # full-width
+TAG = re.compile(r"</?think>")
 BEGUN = re.compile(r'\{\s*["}]')
 """How an object begins that is JSON."""
 FENCED = re.compile(r"(?:```|~~~)[\w+-]*\n((?:(?!```|~~~).)*)(?:```|~~~)\s*\Z", re.DOTALL)
@@ -58,15 +59,30 @@ def find(content: str, field: str, reading: Reading) -> Found | None:
 
 
 def said(content: str) -> str:
-    """The content without what the model has only thought."""
+    """The content without what the model has only thought: a block of <think>, or all before a </think> alone."""
     parts: list[str] = []
-    place = 0
-    while (opened := content.find("<think>", place)) >= 0:
-        parts.append(content[place:opened])
-        closed = content.find("</think>", opened)
-        place = closed + len("</think>") if closed >= 0 else len(content)
-    parts.append(content[place:])
-    return "".join(parts).rsplit("</think>", 1)[-1]
+    place, inside = 0, False
+    for start, end, quoted in _tags(content):
+        opening = content[start + 1] != "/"
+        if quoted and (opening or not inside):
+            continue
+        if opening and not inside:
+            parts.append(content[place:start])
+        elif not opening and not inside:
+            parts.clear()
+        place, inside = end, opening
+    return "".join(parts) + ("" if inside else content[place:])
+
+
+def _tags(content: str) -> Iterator[tuple[int, int, bool]]:
+    """Where tags of thought begin and end, and whether inside of double quotes, as far as the line tells."""
+    place, quotes = 0, 0
+    for found in TAG.finditer(content):
+        between = content[place : found.start()]
+        line = between.rfind("\n")
+        quotes = between.count('"', line + 1) + (quotes if line < 0 else 0)
+        place = found.end()
+        yield *found.span(), quotes % 2 == 1
 
 
 def _objects(tail: str, field: str, *, tolerant: bool) -> Iterator[tuple[dict[str, Any], str]]:

@@ -52,7 +52,7 @@ def integer(digits: str) -> int:
         return int(digits)
     head, tail = digits[:-CHUNK_DIGITS], digits[-CHUNK_DIGITS:]
     value = integer(head)
-    return value * 10**CHUNK_DIGITS + (-1 if digits.startswith("-") else 1) * int(tail)
+    return value * int("1" + "0" * CHUNK_DIGITS) + (-1 if digits.startswith("-") else 1) * int(tail)
 
 
 def digits_of(value: int) -> str:

@@ -162,6 +162,21 @@ def test_a_monster_is_no_answer_and_does_not_raise(name: str, reading: Reading) 
     assert find(MONSTERS[name], "output", reading) is None
 
 
+@pytest.mark.parametrize(("content", "text"), [
+    ('<think>Is it {"output": 1}?</think>{"output": 2}', "2"),
+    ('<think>one <think> two</think> three</think>{"output": 2}', "2"),
+    ('{"output": 1}</think>So {"output": 2}', "2"),
+    ('<think>a "quote</think>{"output": 2}', "2"),
+    ('<think>a "quote\n</think>{"output": "</think>"}', '"</think>"'),
+    ('{"output": "a <think> b"}', '"a <think> b"'),
+    ('{"output": 1} <think>{"output": 2}', "1"),
+])  # fmt: skip
+def test_what_is_only_thought_is_no_answer(content: str, text: str) -> None:
+    found = find(content, "output", "tolerant")
+    assert found is not None
+    assert found.text == text
+
+
 LONG = "-" + "7" * 5000
 
 
@@ -170,7 +185,7 @@ LONG = "-" + "7" * 5000
     (f"{{'output': [{LONG}, {{{LONG}: 1}},]}}", "tolerant", f'[{LONG}, {{"{LONG}": 1}}]'),
     (LONG, "lenient", LONG),
     (f'{{"Output": {LONG}}}', "lenient", LONG),
-    (f"{{'output': [\"\ufdd00\ufdd0\", 1]}}", "tolerant", '["\ufdd00\ufdd0", 1]'),
+    ("{'output': [\"\ufdd00\ufdd0\", 1]}", "tolerant", '["\ufdd00\ufdd0", 1]'),
     ("{'output': 0x" + "f" * 5000 + "}", "tolerant", digits_of(16**5000 - 1)),
 ], ids=["json", "python", "bare", "case", "mark", "hexadecimal"])  # fmt: skip
 def test_an_integer_of_thousands_of_digits_is_read_exactly(content: str, reading: Reading, text: str) -> None:
