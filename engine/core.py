@@ -102,7 +102,7 @@ class Engine:
         try:
             self.wiring = Wiring(config, self.sandbox, self.effects, session, self._world, self.window.changed,
                                  self.spending)  # fmt: skip
-            await benchmarks.load(config, self.sandbox, self.wiring.benchmarks)
+            await benchmarks.load(config, self.sandbox, self.wiring.offline.benchmarks)
             nodes = self.wiring.nodes()
             self.admission = Admission(config, self.wiring.feedback)
         except Misconfigured as exc:

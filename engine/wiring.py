@@ -13,7 +13,7 @@ from engine.flow import Node
 from engine.ports import Effects, JournalledModel, JournalledSandbox
 from engine.settings import Config, ModelSettings, RevisionSettings, RoleSettings
 from engine.spending import Spending
-from sandbox import Permits, Sandbox
+from sandbox import Permits, Runner, Sandbox
 from stages import prompts
 from stages.contamination import Benchmarks
 from stages.drafting import Drafting
@@ -95,6 +95,52 @@ def _unset(settings: ModelSettings, setting: str) -> str:
     return ""
 
 
+class Offline:
+    """The stages that ask no model, by a run's settings, on a given sandbox: what a run uses, and what audits it."""
+
+    def __init__(self, config: Config, runs: Runner) -> None:
+        self.config = config
+        self.runs = runs
+        self.profile = PROFILES[config.run.profile]
+        self.feedback = Feedback(self.prompt("feedback", config.revision.prompt))
+        self.benchmarks = Benchmarks()
+
+    def execution(self, repairs: Repairs) -> Execution:
+        settings = self.config.execution
+        return Execution(
+            self.runs, self.profile, repairs, self._likeness(), settings.pool, settings.draws, settings.pairs
+        )
+
+    def review(self) -> Review:
+        return Review(self.runs, self.profile, self._likeness())
+
+    def prediction(self, *, whole: bool = False) -> Prediction:
+        """whole: all samples of a question at once, whatever the run file says of rounds."""
+        settings, prompt = self.config.prediction, self.config.inference.prompt
+        folder = self.folder(prompt)
+        wording = Wording(self.prompt("question", prompt), prompts.load("parts", folder),
+                          prompts.load("ask_input", folder), prompts.load("ask_output", folder),
+                          self.profile.normalise)  # fmt: skip
+        steps = (settings.steps[0], settings.steps[1]) if settings.steps else None
+        panel = Panel(self.runs, self.config.verification.equality)
+        return Prediction(wording, panel, settings.pairs, tuple(settings.directions), settings.samples,
+                          0 if whole else settings.round, settings.variants.shares(), steps, frozenset(settings.skip))  # fmt: skip
+
+    def verification(self) -> Verification:
+        settings = self.config.verification
+        return Verification(self.runs, self.feedback, settings.equality, settings.reading, settings.domain)
+
+    def prompt(self, name: str, given: str) -> prompts.Template:
+        return prompts.load(name, self.config.base / given if given else None)
+
+    def folder(self, given: str) -> Path | None:
+        """The folder of prompt files, where a role names a folder and not a single file."""
+        return self.config.base / given if given and (self.config.base / given).is_dir() else None
+
+    def _likeness(self) -> Likeness:
+        return Likeness(self.runs, self.config.execution.clusters, self.benchmarks)
+
+
 class Wiring:
     """The collaborators of one run, made once: models by name, permits by endpoint, prompts, stages."""
 
@@ -103,10 +149,8 @@ class Wiring:
         self.config = config
         self.reach = config.reach
         self.sandbox = sandbox
-        self.runs = JournalledSandbox(sandbox, effects)
-        self.profile = PROFILES[config.run.profile]
-        self.benchmarks = Benchmarks()
-        self.feedback = Feedback(self._prompt("feedback", config.revision.prompt))
+        self.offline = Offline(config, JournalledSandbox(sandbox, effects))
+        self.feedback = self.offline.feedback
         self.endpoints: dict[tuple[str, str], Endpoint] = {}
         self.permits: list[Permits | Endpoint] = [sandbox.permits]
         self._effects = effects
@@ -118,27 +162,23 @@ class Wiring:
 
     def nodes(self) -> list[Node]:
         """The graph in the order of the flow. Stages out of the run's reach are left out."""
-        reach, runs = self.reach, max(2, 2 * self.sandbox.workers)
+        reach, offline, runs = self.reach, self.offline, max(2, 2 * self.sandbox.workers)
         nodes = []
         if reach.transform or self.config.source.format == "raw":
             nodes.append(Node("compose", self._compose(), PURE_WORKERS))
         if reach.transform or self._mends:
             role = self._role("transform", self.config.transform, later=not reach.transform)
             nodes.append(Node("transform", Transform(role), self._workers(self.config.transform.model)))
-        repairs, settings = self._repairs(), self.config.execution
-        likeness = Likeness(self.runs, settings.clusters, self.benchmarks)
-        execution = Execution(self.runs, self.profile, repairs, likeness, settings.pool, settings.draws, settings.pairs)
+        repairs = self._repairs()
         nodes += [
             Node("drafting", Drafting(repairs), PURE_WORKERS),
-            Node("execution", execution, runs),
-            Node("review", Review(self.runs, self.profile, likeness), runs),
-            Node("prediction", self._prediction(), runs),
+            Node("execution", offline.execution(repairs), runs),
+            Node("review", offline.review(), runs),
+            Node("prediction", offline.prediction(whole=not reach.inference), runs),
         ]
         if reach.inference or reach.revision:
             nodes.append(Node("inference", self._inference(), self._workers(self.config.inference.model)))
-        verification = Verification(self.runs, self.feedback, self.config.verification.equality,
-                                    self.config.verification.reading, self.config.verification.domain)  # fmt: skip
-        nodes.append(Node("verification", verification, runs))
+        nodes.append(Node("verification", offline.verification(), runs))
         nodes.append(Node("revision", self._revision(), PURE_WORKERS))
         return nodes
 
@@ -157,26 +197,15 @@ class Wiring:
 
     def _compose(self) -> Compose:
         modules = self.sandbox.guest.modules
-        return Compose(self._prompt("transform", self.config.transform.prompt), guest_packages(modules))
+        return Compose(self.offline.prompt("transform", self.config.transform.prompt), guest_packages(modules))
 
     def _repairs(self) -> Repairs:
         packages = ", ".join(guest_packages(self.sandbox.guest.modules)) or "(none)"
         turns = self.config.transform.repairs if self._mends else 0
-        size, output = self.profile.input_size, self.profile.output_size
+        size, output = self.offline.profile.input_size, self.offline.profile.output_size
         limit = f"{size.bytes} bytes of JSON for an input and {output.bytes} for an output"
-        folder = self._folder(self.config.transform.prompt)
+        folder = self.offline.folder(self.config.transform.prompt)
         return Repairs(turns, prompts.load("repair", folder), prompts.load("faults", folder).parts(), packages, limit)
-
-    def _prediction(self) -> Prediction:
-        settings, prompt = self.config.prediction, self.config.inference.prompt
-        folder = self._folder(prompt)
-        wording = Wording(self._prompt("question", prompt), prompts.load("parts", folder),
-                          prompts.load("ask_input", folder), prompts.load("ask_output", folder),
-                          self.profile.normalise)  # fmt: skip
-        steps = (settings.steps[0], settings.steps[1]) if settings.steps else None
-        panel = Panel(self.runs, self.config.verification.equality)
-        return Prediction(wording, panel, settings.pairs, tuple(settings.directions), settings.samples,
-                          settings.round if self.reach.inference else 0, settings.variants.shares(), steps, frozenset(settings.skip))  # fmt: skip
 
     def _inference(self) -> Inference:
         later = not self.reach.inference  # only revisions may be asked, of what enters behind the first answers
@@ -189,13 +218,6 @@ class Wiring:
         prediction = self.config.prediction
         band = (prediction.band[0], prediction.band[1]) if prediction.band else None
         return Revision(self.feedback, turns, self.config.revision.samples, prediction.round, band)
-
-    def _prompt(self, name: str, given: str) -> prompts.Template:
-        return prompts.load(name, self.config.base / given if given else None)
-
-    def _folder(self, given: str) -> Path | None:
-        """The folder of prompt files, where a role names a folder and not a single file."""
-        return self.config.base / given if given and (self.config.base / given).is_dir() else None
 
     def _role(self, name: str, settings: RoleSettings, *, later: bool = False) -> Role:
         """later: its model may well never be asked, so its key is asked for at the first call."""

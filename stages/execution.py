@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox import Guest, Run, Runner, Trace
+from sandbox import Run, Runner, Trace
 from stages.clusters import signature_of
 from stages.equality import compare
-from stages.gate import CPU_OF_PROGRAM_S, GENERATION, Gate, outcome, short
+from stages.gate import CPU_OF_PROGRAM_S, GENERATION, Gate, environment, outcome, short
 from stages.imports import imported, missing
 from stages.likeness import Likeness
 from stages.probes import bank
@@ -276,13 +276,6 @@ async def traced(sandbox: Runner, code: str, entrypoint: str, inputs: Sequence[s
         for number, run in zip(long, plain, strict=True):
             runs[number] = replace(run, steps=runs[number].steps, lines=runs[number].lines)
     return runs
-
-
-def environment(guest: Guest) -> dict[str, Any]:
-    """The guest as it stands in programs.jsonl: what a program's pairs may owe something to."""
-    packages = dict(package.split("==", 1) for package in guest.packages)
-    return {"python": guest.version, "implementation": guest.implementation, "platform": guest.platform,
-            "packages": {name: packages[name] for name in ("numpy", "scipy", "pandas", "sympy") if name in packages}}  # fmt: skip
 
 
 def _together(code: str, generator: str) -> str:

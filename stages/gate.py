@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import Clock, Run, Runner
+from sandbox import Clock, Guest, Run, Runner
 from stages.records import Fault, Pair
 
 VERSION = 2
@@ -152,6 +152,13 @@ class _Trial:
                 return Fault(cause, f"The input {short(pair.input)} gave {short(pair.output)}, and {WHY[cause]} "
                                     f"{short(given)}.")  # fmt: skip
         raise AssertionError("nothing differs")
+
+
+def environment(guest: Guest) -> dict[str, Any]:
+    """The guest as it stands in programs.jsonl: what a program's pairs may owe something to."""
+    packages = dict(package.split("==", 1) for package in guest.packages)
+    return {"python": guest.version, "implementation": guest.implementation, "platform": guest.platform,
+            "packages": {name: packages[name] for name in ("numpy", "scipy", "pandas", "sympy") if name in packages}}  # fmt: skip
 
 
 def outcome(run: Run) -> str:

@@ -103,5 +103,5 @@ def _one(type_: Type) -> Any:
 def _takes(argument: Type, target: Type) -> bool:
     """Whether a target of its type can stand for an argument."""
     if isinstance(argument, str) or isinstance(target, str):
-        return argument == target or {argument, target} == {"int", "float"}
+        return argument == target or (argument, target) in (("int", "float"), ("float", "int"))
     return argument[0] == target[0] or {argument[0], target[0]} == {"record", "map"}

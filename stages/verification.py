@@ -8,6 +8,7 @@ from sandbox import Run, Runner
 from stages.answers import Found, Reading, find
 from stages.equality import Equality, compare
 from stages.feedback import OUTSIDE, SHAPE, Feedback
+from stages.gate import environment
 from stages.records import Answered, Attempted, Judged, Question, Turn, VerdictName, seed_of
 
 VERDICT_OF_RUN: dict[str, VerdictName] = {
@@ -47,9 +48,14 @@ class Verification:
         turn = await (
             self._input(question, turn, found) if question.direction == "input" else self._output(question, turn)
         )
-        if turn.verdict != "right" and not question.program.gated and not await self._truth_stands(question):
-            return replace(turn, verdict="invalid_truth", error="the recorded pair does not come again")
+        if turn.verdict != "right" and not self._gated_here(question) and not await self._truth_stands(question):
+            return replace(turn, verdict="invalid_truth", match=None, error="the recorded pair does not come again")
         return turn
+
+    def _gated_here(self, question: Question) -> bool:
+        """Whether the gate has seen this pair come again in a guest like this one."""
+        there = question.program.found.get("environment")
+        return question.program.gated and there in (None, environment(self.sandbox.guest))
 
     async def _output(self, question: Question, turn: Turn) -> Turn:
         assert turn.predicted is not None
@@ -83,7 +89,7 @@ class Verification:
         return turn
 
     async def _truth_stands(self, question: Question) -> bool:
-        """Whether the recorded pair still comes out of the program; asked only where it was never gated."""
+        """Whether the recorded pair still comes out of the program; asked only where that was not seen in such a guest."""
         run = await self._run(question, question.pair.input)
         return run.value is not None and compare(run.value, question.pair.output, "close") is not None
 

@@ -8,11 +8,12 @@ import pytest
 from sandbox import Run, Runner, Status
 from stages.equality import Equality
 from stages.feedback import Feedback
+from stages.gate import environment
 from stages.prompts import load
 from stages.records import Answer, Answered, Attempted, Pair, Program, Question, Turn, VerdictName, seed_of
 from stages.verification import Verification, shape_error
 from tests.support.records import CHECK, CODE, PAIR, SECTIONS, program, question
-from tests.support.runner import FakeRunner
+from tests.support.runner import GUEST, FakeRunner
 
 FEEDBACK = Feedback(load("feedback"))
 TOLD = load("feedback").parts()
@@ -265,3 +266,11 @@ async def test_only_fresh_turns_of_open_samples_are_judged() -> None:
     assert first.turns[0] == old
     assert tuple(others) == samples[1:]
     assert replace(judged.question, samples=()) == replace(subject, samples=())
+
+
+@pytest.mark.parametrize(("python", "expected"), [("3.11.7", "wrong"), ("3.12.1", "invalid_truth")])
+async def test_the_truth_of_a_program_gated_in_another_guest_is_tried_again(python: str, expected: str) -> None:
+    box = FakeRunner({PAIR.input: Run("ok", "7")})
+    elsewhere = {**environment(GUEST), "python": python}
+    turn = await verdict('{"output": 6}', box=box, program=program(found={"environment": elsewhere}))
+    assert turn.verdict == expected
