@@ -1,7 +1,7 @@
 """The guess panel: fixed answers that ask for no understanding, and which questions they win.
 
-For an input: all arguments zero or empty, all one, all null, and the target copied into the arguments of its type with
-the rest zero or one. For an output: an argument as it is, and the commonest output of the program.
+For an input: all arguments zero or empty, all one, all null, and the target copied into the arguments of its type, or into
+the first of them, with the rest zero or one. For an output: an argument as it is, and the commonest output of the program.
 """
 
 import json
@@ -82,9 +82,9 @@ def _inputs(arguments: Sequence[tuple[str, Type]], target: Any) -> dict[str, str
     takes = [name for name, type_ in arguments if _takes(type_, type_of(target))]
     if takes and target is not None:
         for rest in ("zero", "one"):
-            guesses[f"target_{rest}"] = {
-                name: target if name in takes else guesses[rest][name] for name, _ in arguments
-            }
+            guesses[f"target_{rest}"] = guesses[rest] | dict.fromkeys(takes, target)
+            if len(takes) > 1:
+                guesses[f"first_{rest}"] = guesses[rest] | {takes[0]: target}
     return {name: json.dumps(answer, ensure_ascii=False) for name, answer in guesses.items()}
 
 
