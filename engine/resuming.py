@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,12 +60,17 @@ async def take_up(config: Config, journal: Journal, again: Again) -> bool:
         await _retry(config, journal, again.retry)
     await journal.remember("settings", json.dumps(now))
     if config.folder is not None:
-        text = json.dumps({"schema": 1, **now}, indent=2, ensure_ascii=False)
+        text = json.dumps({"schema": 1, "base": _from(config.folder, config.base), **now}, indent=2, ensure_ascii=False)
         try:
             (config.folder / "run.json").write_text(text + "\n")
         except OSError as exc:
             raise MachineFailed(f"{config.folder}: cannot be written: {exc.strerror}") from exc
     return before is None
+
+
+def _from(folder: Path, base: Path) -> str:
+    """Where the run file's folder lies, seen from the run folder."""
+    return os.path.relpath(base, folder)
 
 
 async def _attach(journal: Journal, again: Again) -> None:

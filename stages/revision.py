@@ -9,6 +9,8 @@ from stages.records import SCHEMA, Attempted, Judged, Origin, Question, Row, Usa
 
 REVISED = frozenset({"wrong", "no_answer", "error", "timeout", "memory", "denied", "crash"})
 
+NEAR = ("near_limit",)
+
 
 @dataclass(frozen=True, slots=True)
 class Revision:
@@ -36,7 +38,7 @@ class Revision:
                 samples.append(replace(sample, turns=(*sample.turns[:-1], turn)))
             else:
                 samples.append(replace(sample, closed=True))
-                outcomes.append(self._row(question, sample))
+                outcomes.append(self.row(question, sample))
         question = question.with_samples(tuple(samples))
         if not question.open and question.whole and not self._outside(question):
             question = question.with_next(self.round)
@@ -60,7 +62,8 @@ class Revision:
         tells = question.direction == "output" and sample.last.verdict == "wrong"
         return not (tells and (question.program.values == 2 or question.pair.output in ("true", "false")))
 
-    def _row(self, question: Question, sample: Attempted) -> Row:
+    def row(self, question: Question, sample: Attempted) -> Row:
+        """The finished row of a sample."""
         row: dict[str, Any] = {"prompt": question.opening[-1]["content"]}
         for number in range(1, max(2, len(sample.turns)) + 1):
             turn = sample.turns[number - 1] if number <= len(sample.turns) else None
@@ -96,7 +99,7 @@ def source_row(origin: Origin) -> dict[str, Any]:
 
 
 def _tags(question: Question, sample: Attempted) -> list[str]:
-    near = ("near_limit",) if any(turn.near_limit for turn in sample.turns) or question.pair.near_limit else ()
+    near = NEAR if any(turn.near_limit for turn in sample.turns) or question.pair.near_limit else ()
     outside = ("out_of_domain",) if any(turn.out_of_domain for turn in sample.turns) else ()
     return [*question.tags, *near, *outside]
 

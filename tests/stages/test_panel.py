@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sandbox import Limits, Run, Sandbox
 from stages.equality import Equality
 from stages.panel import Panel
-from stages.records import Pair, Program, Sections
+from stages.records import Direction, Pair, Program, Sections
 from tests.support.records import program
 from tests.support.runner import FakeRunner
 
@@ -19,8 +19,7 @@ def subject(code: str, *pairs: tuple[Any, Any], **found: Any) -> Program:
     return program(sections=Sections(code, "", "", ""), pairs=recorded, found=found)
 
 
-async def winners(tried: Program, direction: str, equality: Equality = "close") -> list[tuple[str, ...]]:
-    way = "input" if direction == "input" else "output"
+async def winners(tried: Program, way: Direction, equality: Equality = "close") -> list[tuple[str, ...]]:
     async with Sandbox(Limits(), workers=1) as box:
         done = box.statistics().done
         guesses = await Panel(box, equality).guesses(tried, tried.pairs, [way])
