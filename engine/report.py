@@ -48,6 +48,12 @@ async def report_of(engine: "Engine") -> dict[str, Any]:
         "verdicts": nested.get("verdicts", {}),
         "rejects": nested.get("rejects", {}),
         "missing_modules": dict(sorted(nested.get("missing_modules", {}).items(), key=lambda item: -item[1])),
+        "verdicts_by_output": nested.get("verdicts_by_output", {}),
+        "cut_share": _cut_share(nested.get("verdicts", {})),
+        "equalities": nested.get("equalities", {}),
+        "panel": _panel(nested.get("panel", {})),
+        "repairs": nested.get("repairs", {}),
+        "yield": nested.get("yield", {}),
         "unasked": nested.get("unasked", {}),
         "samples_saved": nested.get("samples_saved", 0),
         "spending": {**engine.spending.row(), "unit": "usd" if engine.spending.priced else "tokens",
@@ -69,6 +75,23 @@ def _kinds(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
         kind: {name: found.get(name, 0) for name in ("read", "finished", "rejected")} for kind, found in tree.items()
     }
     return {kind: {**row, "live": row["read"] - row["finished"] - row["rejected"]} for kind, row in rows.items()}
+
+
+def _cut_share(verdicts: Mapping[str, Any]) -> float | None:
+    """The share of all answers that ended at their length limit."""
+    by_kind = Counter[str]()
+    for turn in verdicts.values():
+        for direction in turn.values():
+            by_kind.update(direction)
+    return round(by_kind["cut"] / by_kind.total(), 4) if by_kind else None
+
+
+def _panel(counts: Mapping[str, Any]) -> dict[str, Any]:
+    """How many of the asked questions fixed guesses win, by direction and by guess."""
+    return {
+        direction: {**found, "share": round(found.get("won", 0) / found["asked"], 4)}
+        for direction, found in counts.items()
+    }
 
 
 def _nested(counts: Mapping[str, int]) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from stages.records import Attempt, Draft, Fault, Program, Reject, TransformQuestion, Unified
+from stages.records import Attempt, Draft, Fault, Program, Reject, Tally, TransformQuestion, Unified
 from stages.repair import Repairs, given_up, guarded
 from stages.sections import Declined, fault_of, merged, read
 
-Outcomes = tuple[Draft | TransformQuestion | Reject | Program, ...]
+Outcomes = tuple[Draft | TransformQuestion | Reject | Program | Tally, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Drafting:
         parts = read(unified.answer.content)
         if isinstance(parts, Declined):
             return (_declined(question.origin.id, parts),)
-        outcomes: list[Draft | TransformQuestion | Reject | Program] = []
+        outcomes: list[Draft | TransformQuestion | Reject | Program | Tally] = []
         for number, part in enumerate(parts, 1):
             empty = part.fault is not None and len(parts) == 1 and not part.sections.code
             draft = Draft(question, number, None if empty else part.sections, (attempt,))

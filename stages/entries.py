@@ -69,7 +69,7 @@ class Entry:
         if "schema" in row and isinstance(known, dict) and isinstance(known.get("id"), str):
             fields = {key: value for key, value in known.items() if key not in OWN_FIELDS} | (known.get("row") or {})
             return Origin(known["id"], str(known.get("file", "")), _number(known.get("line")), index, fields,
-                          str(known.get("content_hash", "")))  # fmt: skip
+                          str(known.get("content_hash", "")), tuple(known.get("traits") or ()))  # fmt: skip
         text = json.dumps(row, sort_keys=True, separators=(",", ":"))
         code = row.get(self.code_field)
         fields = {} if self.boundary != "raw" else {key: value for key, value in row.items() if key != self.code_field}

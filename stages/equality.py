@@ -9,11 +9,12 @@ Source: arXiv 2502.07316 for `paper`.
 """
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from stages.values import NotJson, value_of
 
 Equality = Literal["close", "paper", "strict"]
+EQUALITIES: tuple[Equality, ...] = get_args(Equality)
 Match = Literal["exact", "close"]
 
 

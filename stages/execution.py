@@ -18,8 +18,8 @@ from stages.imports import imported, missing
 from stages.likeness import Likeness
 from stages.probes import bank
 from stages.profile import Profile
-from stages.records import Draft, Fault, Pair, Program, Reject, TransformQuestion, seed_of
-from stages.repair import Repairs, lost_draws, transform_row
+from stages.records import Draft, Fault, Pair, Program, Reject, Tally, TransformQuestion, seed_of
+from stages.repair import Repairs, settled, transform_row
 from stages.selection import kept
 from stages.values import Size, signature, value_of
 
@@ -53,10 +53,10 @@ class Execution:
     draws: int = 1000
     pairs: int = 10
 
-    async def __call__(self, draft: Draft) -> tuple[Program | TransformQuestion | Reject, ...]:
+    async def __call__(self, draft: Draft) -> tuple[Program | TransformQuestion | Reject | Tally, ...]:
         try:
             program = await self._program(draft)
-            return (program, *lost_draws(program))
+            return settled(draft, program, mended=True)
         except Faulty as exc:
             fallback = exc.fallback or draft.fallback
             return self.repairs.of(replace(draft, fallback=fallback), exc.fault)

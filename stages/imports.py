@@ -28,3 +28,20 @@ def missing(code: str, there: Collection[str]) -> tuple[str, ...]:
 def guest_packages(there: Collection[str]) -> tuple[str, ...]:
     """The well-known packages that a guest has, as programs import them."""
     return tuple(name for name in ("numpy", "pandas", "scipy", "sympy") if name in there)
+
+
+def import_class(code: str, packages: Collection[str]) -> str:
+    """What a source file leans on: unread (no Python 3), none, standard, packages (such as guests have), local or other."""
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError):
+        return "unread"
+    names = imported(code)
+    if not names:
+        return "none"
+    if "." in names:
+        return "local"
+    others = [name for name in names if name not in sys.stdlib_module_names]
+    if not others:
+        return "standard"
+    return "packages" if all(name in packages for name in others) else "other"

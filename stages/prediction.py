@@ -186,7 +186,7 @@ def _stands(literal: str, text: str) -> bool:
     bare = literal.strip('"') if literal.startswith('"') else literal
     if len(bare) < LEAK_CHARACTERS or bare in WORDS or bare not in text:
         return False
-    before = r"(?<![\w.])" if re.match(r"[\w.-]", bare) else ""
+    before = r"(?<![\w.-])" if re.match(r"[\w.-]", bare) else ""
     after = r"(?![\w]|\.\d)" if re.search(r"\w$", bare) else ""
     return re.search(before + re.escape(bare) + after, text) is not None
 

@@ -40,7 +40,7 @@ def seed_of(id_: str) -> int:
     return int(digest("seed", id_, length=8), 16)
 
 
-OWN_FIELDS = frozenset({"id", "file", "line", "content_hash", "row"})
+OWN_FIELDS = frozenset({"id", "file", "line", "content_hash", "traits", "row"})
 """What Origin.row adds to a raw row's own fields."""
 
 
@@ -55,12 +55,15 @@ class Origin:
     index: int = 0
     fields: Mapping[str, Any] = field(default_factory=dict)
     content_hash: str = ""
+    traits: tuple[str, ...] = ()
+    """What yields are told by: `imports.<class>` and `bytes.<up to>`."""
 
     def row(self) -> dict[str, Any]:
         """The raw row's own fields, then ours; raw fields that have a name of ours stand in `row`."""
         kept = {name: value for name, value in self.fields.items() if name not in OWN_FIELDS}
         hidden = {name: value for name, value in self.fields.items() if name in OWN_FIELDS}
-        own = {"id": self.id, "file": self.file, "line": self.line, "content_hash": self.content_hash}
+        own = {"id": self.id, "file": self.file, "line": self.line, "content_hash": self.content_hash,
+               **({"traits": list(self.traits)} if self.traits else {})}  # fmt: skip
         return {**kept, **own, **({"row": hidden} if hidden else {})}
 
 

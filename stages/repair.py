@@ -1,11 +1,13 @@
 """What becomes of a faulty program: a repair turn while there are any left, else its fallback, else a reject."""
 
 import ast
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from stages.prompts import Template
-from stages.records import Draft, Fault, Program, Reject, Sections, TransformQuestion
+from stages.records import Draft, Fault, Program, Reject, Sections, Tally, TransformQuestion
 
 SHRUNK = 0.5
 """A repair that leaves less than this share of the statements has thrown the program away."""
@@ -21,7 +23,7 @@ class Repairs:
     modules: str
     limit: str
 
-    def of(self, draft: Draft, fault: Fault) -> tuple[TransformQuestion | Program | Reject, ...]:
+    def of(self, draft: Draft, fault: Fault) -> tuple[TransformQuestion | Program | Reject | Tally, ...]:
         """The draft's next step, `fault` having been found in it."""
         attempts = (*draft.attempts[:-1], replace(draft.attempts[-1], fault=fault))
         draft = replace(draft, attempts=attempts)
@@ -45,17 +47,41 @@ class Repairs:
         return text.replace("{{modules}}", self.modules).replace("{{limit}}", self.limit)
 
 
-def given_up(draft: Draft) -> tuple[Program | Reject, ...]:
+def given_up(draft: Draft) -> tuple[Program | Reject | Tally, ...]:
     """The end of a draft that nothing mends: its fallback, or a reject by the last fault that was its own."""
     if draft.fallback is not None:
         program = replace(draft.fallback, found={**draft.fallback.found, "transform": transform_row(draft)})
-        return (program, *lost_draws(program))
+        return settled(draft, program, mended=False)
     faults = [attempt.fault for attempt in draft.attempts if attempt.fault is not None]
     own = next((fault for fault in reversed(faults) if fault.kind not in GUARDS), faults[-1])
     more = {"attempts": [attempt.row() | {"reply": attempt.answer.content} for attempt in draft.attempts]}
     if draft.sections is None:
-        return (Reject(draft.question.origin.id, "file", own.kind, own.evidence, more=more),)
-    return (Reject(draft.id, "program", own.kind, own.evidence, more=more),)
+        reject = Reject(draft.question.origin.id, "file", own.kind, own.evidence, more=more)
+    else:
+        reject = Reject(draft.id, "program", own.kind, own.evidence, more=more)
+    repairs = repairs_told(draft, mended=False)
+    return (reject, repairs) if repairs else (reject,)
+
+
+def repairs_told(draft: Draft, *, mended: bool) -> Tally | None:
+    """What the repairs of a draft came to, by the fault that each was asked for: tried, won and their tokens. None: no repair.
+
+    mended: whether the last reply stands without a fault.
+    """
+    counts: Counter[str] = Counter()
+    for before, after in pairwise(draft.attempts):
+        kind = before.fault.kind if before.fault else "none"
+        counts[f"repairs.tried.{kind}"] += 1
+        counts[f"repairs.won.{kind}"] += after.fault is None and mended
+        counts[f"repairs.tokens.{kind}"] += after.answer.usage.input_tokens + after.answer.usage.output_tokens
+    return Tally(f"repairs:{draft.id}", dict(+counts)) if counts else None
+
+
+def settled(draft: Draft, program: Program, *, mended: bool) -> tuple[Program | Reject | Tally, ...]:
+    """A program that goes on, and all that is told of how it came about."""
+    told = Tally(f"made:{draft.id}", {f"yield.{trait}.programs": 1 for trait in program.origin.traits})
+    repairs = repairs_told(draft, mended=mended)
+    return (program, *lost_draws(program), *([told] if told.counts else ()), *([repairs] if repairs else ()))
 
 
 def lost_draws(program: Program) -> tuple[Reject, ...]:

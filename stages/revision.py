@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from stages.equality import EQUALITIES, compare
 from stages.feedback import Feedback
+from stages.probes import type_of
 from stages.records import SCHEMA, Attempted, Judged, Origin, Question, Row, Usage
+from stages.values import value_of
 
 REVISED = frozenset({"wrong", "no_answer", "error", "timeout", "memory", "denied", "crash"})
 
@@ -128,6 +131,17 @@ def _counts(question: Question, sample: Attempted) -> dict[str, int]:
     how = f"right_in_turn_{rights[0]}" if rights else f"still_{sample.last.verdict}"
     counts = {f"samples.{how}": 1}
     for number, turn in enumerate(sample.turns, 1):
-        key = f"verdicts.turn_{number}.{question.direction}.{turn.verdict}"
-        counts[key] = counts.get(key, 0) + 1
+        counts[f"verdicts.turn_{number}.{question.direction}.{turn.verdict}"] = 1
+        counts[f"verdicts_by_output.{_output_type(question)}.{question.direction}.turn_{number}.{turn.verdict}"] = 1
+        given = turn.predicted if question.direction == "output" else turn.got
+        if given is not None:
+            counts["equalities.compared"] = counts.get("equalities.compared", 0) + 1
+            for equality in EQUALITIES:
+                name = f"equalities.{equality}"
+                counts[name] = counts.get(name, 0) + (compare(given, question.pair.output, equality) is not None)
     return counts
+
+
+def _output_type(question: Question) -> str:
+    type_ = type_of(value_of(question.pair.output))
+    return type_ if isinstance(type_, str) else "list" if type_[0] == "list" else "dict"

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from stages.errors import GaveUp, Rejected
+from stages.imports import import_class
 from stages.inference.port import Role
 from stages.prompts import Template
-from stages.records import Later, Reject, SourceFile, TransformQuestion, Unified
+from stages.records import Later, Reject, SourceFile, Tally, TransformQuestion, Unified
 
 REPAIR = 2
 TRANSFORM = 3
+SIZES_BYTES = (1000, 2000, 4000, 8000, 16000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +21,16 @@ class Compose:
     template: Template
     packages: Sequence[str]
 
-    async def __call__(self, file: SourceFile) -> tuple[TransformQuestion]:
+    async def __call__(self, file: SourceFile) -> tuple[TransformQuestion | Tally, ...]:
         text = self.template.fill(code=file.code.strip("\n"), packages=", ".join(self.packages) or "(none)")
-        return (TransformQuestion(({"role": "user", "content": text},), file.origin, self.template.prompt),)
+        origin = replace(file.origin, traits=self._traits(file.code))
+        read = Tally(f"read:{origin.id}", {f"yield.{trait}.files": 1 for trait in origin.traits})
+        return (TransformQuestion(({"role": "user", "content": text},), origin, self.template.prompt), read)
+
+    def _traits(self, code: str) -> tuple[str, ...]:
+        """By what a file's yield is told: what it imports, and how long it is."""
+        size = next((f"up_to_{most}" for most in SIZES_BYTES if len(code.encode("utf-8", "replace")) <= most), "longer")
+        return f"imports.{import_class(code, self.packages)}", f"bytes.{size}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,8 @@ async def test_dead_addresses_among_several_cost_no_row(tmp_path: Path) -> None:
         await ended(run_of(tmp_path, one.url, "calm"))
         urls = [one.url, "http://127.0.0.1:9/v1", ill.url, two.url]
         await ended(run_of(tmp_path, urls, "bad"))
-        assert len(ill.asked) < len(two.asked) * 2
+        served = len(one.asked) + len(two.asked)
+        assert len(ill.asked) < served, "one that only fails is soon left alone"
     assert told(tmp_path / "bad") == told(tmp_path / "calm")
 
 

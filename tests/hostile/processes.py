@@ -986,7 +986,7 @@ EXIT: tuple[Case, ...] = (
     ),
     _exit(
         "bytecode that is none",
-        "crash error memory timeout ok",  # whatever it computes is the run's own value
+        "crash error memory timeout ok invalid",  # whatever it computes is the run's own value
         """
         def odd():
             return 1

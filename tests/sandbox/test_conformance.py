@@ -1,6 +1,7 @@
 """What every level of isolation promises of a call: one suite, one test a way to behave or misbehave."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -258,6 +259,63 @@ async def test_hash_seeds_order_sets_each_in_its_own_way_and_always_so(box: Sand
     orders = [[(await box.run(code, "f", {}, hash_seed=seed)).value for _ in range(2)] for seed in HASH_SEEDS]
     assert all(one == two for one, two in orders)
     assert len({one for one, _ in orders}) == len(HASH_SEEDS)
+
+
+async def test_a_clock_can_stand_still_for_all_that_measures(box: Sandbox) -> None:
+    code = (
+        "import time\nfrom datetime import datetime, timezone\n"
+        "def f():\n"
+        "    before = time.perf_counter(), time.monotonic_ns(), time.process_time()\n"
+        "    total = sum(range(200_000))\n"
+        "    after = time.perf_counter(), time.monotonic_ns(), time.process_time()\n"
+        "    return [before == after, time.time(), datetime.now(timezone.utc).timestamp(), total > 0]\n"
+    )
+    found = await box.run(code, "f", {}, clock=Clock(at_s=1_600_000_000.0))
+    assert found.value == "[true, 1600000000.0, 1600000000.0, true]"
+
+
+async def test_salt_changes_the_seeds_and_digests_of_the_code_itself_and_says_which(box: Sandbox) -> None:
+    code = (
+        "import hashlib, random, zlib\n"
+        "TABLE = random.Random(7).random()\n"
+        "def f(n):\n"
+        "    random.seed(42)\n"
+        "    return [TABLE, random.random(), random.Random(n).random(), hashlib.md5(b'x').hexdigest(), zlib.crc32(b'x')]\n"
+        "def g(n):\n"
+        "    return random.random()\n"
+    )
+    plain, again, salted, other = [
+        await box.run_many(code, "f", ['{"n": 1}', '{"n": 2}'], salt=salt) for salt in (0, 0, 5, 6)
+    ]
+    assert [run.value for run in plain] == [run.value for run in again]
+    values = [[json.loads(runs[0].value or "")[place] for runs in (plain, salted, other)] for place in range(5)]
+    assert all(len(set(three)) == 3 for three in values)
+    told = ("seed 7", "seed 42", "seed 1", "digest md5", "digest crc32")
+    assert (plain[0].salted, salted[0].salted, salted[1].salted[2]) == ((), told, "seed 2")
+    drawn = [(await box.run(code, "g", '{"n": 1}', seed=3, salt=salt)).value for salt in (0, 5)]
+    assert drawn[0] == drawn[1], "what the harness seeds is not salted"
+
+
+async def test_numpys_own_seeds_are_salted(box: Sandbox) -> None:
+    pytest.importorskip("numpy")
+    code = (
+        "import numpy as np\n"
+        "def f(n):\n"
+        "    np.random.seed(n)\n"
+        "    return [np.random.rand(), np.random.default_rng(3).random(), np.random.RandomState(4).rand()]\n"
+    )
+    plain, salted = [await box.run(code, "f", '{"n": 1}', salt=salt) for salt in (0, 5)]
+    pairs = zip(json.loads(plain.value or ""), json.loads(salted.value or ""), strict=True)
+    assert all(one != two for one, two in pairs)
+    assert salted.salted == ("seed 1", "seed 3", "seed 4")
+
+
+async def test_all_or_nothing_ends_with_the_first_call_that_is_out_of_time(box: Sandbox) -> None:
+    code = "def f(n):\n    while n:\n        pass\n    return n\n"
+    runs = await box.run_many(code, "f", ['{"n": 0}', '{"n": 1}', '{"n": 0}', '{"n": 1}'], limits=Limits(cpu_s=0.2),
+                              all_or_nothing=True)  # fmt: skip
+    assert [run.status for run in runs] == ["ok", "timeout", "timeout", "timeout"]
+    assert len({run.error for run in runs[1:]}) == 1
 
 
 async def test_a_clock_is_shifted_for_all_who_ask_it_and_for_this_job_alone(box: Sandbox) -> None:

@@ -142,20 +142,22 @@ async def test_a_repair_that_brings_a_new_fault_goes_to_the_next_turn() -> None:
 
 
 async def test_after_the_last_repair_a_faulty_program_is_rejected() -> None:
-    (given,) = await drafting(1)(repaired("## Main Function\n```python\ndef main_solution(a, b):\n  return (a\n```"))
+    given, _told = await drafting(1)(
+        repaired("## Main Function\n```python\ndef main_solution(a, b):\n  return (a\n```")
+    )
     assert isinstance(given, Reject)
     assert given.reason == "syntax"
 
 
 async def test_a_repair_that_changes_nothing_stops_at_once() -> None:
-    (given,) = await drafting()(repaired(reply_of(SECTIONS)))
+    given, _told = await drafting()(repaired(reply_of(SECTIONS)))
     assert isinstance(given, Reject)
     assert given.reason == "raises"
     assert [attempt["error"]["kind"] for attempt in given.more["attempts"]] == ["raises", "unchanged"]
 
 
 async def test_a_repair_that_changes_nothing_leaves_the_fallback() -> None:
-    (stands,) = await drafting()(repaired("Nothing is wrong with it.", fallback=program(tags=("constant",))))
+    stands, _told = await drafting()(repaired("Nothing is wrong with it.", fallback=program(tags=("constant",))))
     assert isinstance(stands, Program)
     assert stands.tags == ("constant",)
     assert stands.found["transform"]["errors"] == ["raises", "unchanged"]
@@ -194,7 +196,7 @@ async def test_a_decline_in_place_of_a_cut_reply_rejects_the_file() -> None:
 
 
 async def test_a_second_reply_without_any_program_is_still_about_the_file() -> None:
-    (given,) = await drafting(1)(repaired("Sorry.", sections=None))
+    given, _told = await drafting(1)(repaired("Sorry.", sections=None))
     assert isinstance(given, Reject)
     assert (given.kind, given.id, given.reason) == ("file", ORIGIN.id, "section")
 

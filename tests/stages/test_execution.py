@@ -11,11 +11,11 @@ from stages.execution import EVENTS, Execution, Review
 from stages.likeness import Likeness
 from stages.profile import CLEAN, PAPER, Profile
 from stages.prompts import load
-from stages.records import Answer, Attempt, Draft, Origin, Pair, Program, Reject, Sections, TransformQuestion
+from stages.records import Answer, Attempt, Draft, Origin, Pair, Program, Reject, Sections, Tally, TransformQuestion
 from stages.repair import Repairs
 from tests.support.records import CODE, PAIR, SECTIONS, program, reply_of, transform_question
 
-Outcome = Program | TransformQuestion | Reject
+Outcome = Program | TransformQuestion | Reject | Tally
 
 
 def draft(number: int = 1, origin: str = "f00d", **sections: str) -> Draft:
@@ -205,7 +205,7 @@ async def test_a_pool_of_nearly_one_output_goes_to_repair_and_then_stands_by_its
         assert asked.draft is not None
         assert asked.draft.fallback is not None
         again = replace(asked.draft, attempts=(*asked.draft.attempts, Attempt(Answer("As it was."))))
-        (stands,) = await stage(box, repairs=1)(again)
+        stands, *_told = await stage(box, repairs=1)(again)
     assert "inputs" in asked.messages[-1]["content"]
     assert isinstance(stands, Program)
     assert stands.tags == (tag,)
@@ -222,7 +222,7 @@ async def test_a_repair_that_breaks_a_constant_program_leaves_it_as_it_was() -> 
         assert asked.draft is not None
         broken = replace(SECTIONS, code=f"{MAIN}    return [][a + 1]\n")
         attempts = (*asked.draft.attempts, Attempt(Answer("Now.")))
-        (stands,) = await stage(box, repairs=1)(replace(asked.draft, sections=broken, attempts=attempts))
+        stands, *_told = await stage(box, repairs=1)(replace(asked.draft, sections=broken, attempts=attempts))
     assert isinstance(stands, Program)
     assert stands.sections.code == CONSTANT
     assert stands.tags == ("constant",)

@@ -12,7 +12,7 @@ from sandbox import Run
 from stages.panel import Panel
 from stages.prediction import Prediction, Wording
 from stages.prompts import Template, load
-from stages.records import Pair, Program, Question, Reject, Tally, Variant
+from stages.records import Direction, Pair, Program, Question, Reject, Tally, Variant
 from tests.support.records import PAIR, SECTIONS, program
 from tests.support.runner import FakeRunner
 
@@ -261,3 +261,43 @@ def test_an_input_that_is_no_object_can_be_asked_about(input_: str) -> None:
 def test_an_input_question_does_not_tell_an_input_that_is_no_object(input_: str) -> None:
     text = opening("input", pairs=(Pair(input_, "7"),))
     assert not any(f"`{item}`" in text for item in json.loads(input_))
+
+
+@pytest.mark.parametrize(("statement", "output", "direction", "leaks"), [
+    ("The answer is 1234, as everybody knows.", "1234", "output", True),
+    ("The answer is 12345.", "1234", "output", False),
+    ("The answer is 0.1234.", "1234", "output", False),
+    ("It ends with -1234.", "1234", "output", False),
+    ("It returns `[1, 2]` for a pair.", "[1, 2]", "output", True),
+    ("The answer is 123.", "123", "output", False),
+    ("It is true if both are.", "true", "output", False),
+    ("It says Too late or nothing.", '"Too late"', "output", True),
+    ("Begin with 4711 of them.", "5", "input", True),
+    ("Begin with 47110 of them.", "5", "input", False),
+])  # fmt: skip
+async def test_what_stands_in_the_statement_is_not_asked(
+    statement: str, output: str, direction: Direction, *, leaks: bool
+) -> None:
+    subject = several(Pair('{"a": 4711, "b": 3}', output, 9), sections=replace(SECTIONS, statement=statement))
+    assert await unasked(subject, directions=(direction,)) == ({"unasked.leak": 1} if leaks else {})
+    kept = await asked(subject, directions=(direction,), skip=frozenset())
+    assert [question.tags for question in kept] == [("leak",) if leaks else ()]
+
+
+async def test_what_is_skipped_is_as_set_and_tagged_where_it_is_asked() -> None:
+    subject = several(pair(1, steps=2), pair(2, steps=20_000), pair(3, "9"), pair(4, "9"))
+    found = await asked(subject, directions=("input",), pairs=9, skip=frozenset())
+    assert [question.tags for question in found] == [("trivial",), ("long",), (), ("repeated",)]
+    assert len(await asked(subject, directions=("input",), pairs=9, skip=frozenset({"trivial"}))) == 3
+
+
+async def test_a_question_that_a_guess_wins_carries_its_name_and_is_skipped_if_so_set() -> None:
+    subject = several(Pair('{"a": 7, "b": 3}', "7", 9), pair(2))
+    (won, open_) = await asked(subject, directions=("output",))
+    assert (won.guess, open_.guess) == (("argument",), ())
+    skipped = await asked(subject, directions=("output",), skip=frozenset({"guess"}))
+    assert [question.id for question in skipped] == [open_.id]
+    outcomes = await stage(directions=("output",))(subject)
+    assert [dict(tally.counts) for tally in outcomes if isinstance(tally, Tally)] == [
+        {"panel.output.asked": 2, "panel.output.won": 1, "panel.output.by.argument": 1}
+    ]

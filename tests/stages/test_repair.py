@@ -5,7 +5,19 @@ from dataclasses import replace
 import pytest
 
 from stages.prompts import Template, load
-from stages.records import Answer, Attempt, Draft, Fault, Program, Prompt, Reject, Sections, TransformQuestion, Usage
+from stages.records import (
+    Answer,
+    Attempt,
+    Draft,
+    Fault,
+    Program,
+    Prompt,
+    Reject,
+    Sections,
+    Tally,
+    TransformQuestion,
+    Usage,
+)
 from stages.repair import Repairs, given_up, guarded, transform_row
 from tests.support.records import ORIGIN, SECTIONS, program, reply_of, transform_question
 
@@ -30,7 +42,7 @@ def repair_turn(outcomes: tuple[object, ...]) -> TransformQuestion:
 
 
 def reject(outcomes: tuple[object, ...]) -> Reject:
-    (outcome,) = outcomes
+    outcome, *_told = outcomes
     assert isinstance(outcome, Reject)
     return outcome
 
@@ -123,8 +135,10 @@ def test_a_reject_names_the_last_of_the_programs_own_faults() -> None:
 def test_a_fallback_stands_where_nothing_mends_the_draft() -> None:
     fallback = program(tags=("constant",), found={"pool": 50})
     outcomes = repairs(1).of(draft(RAISES, None, fallback=fallback), RAISES)
-    (stands,) = outcomes
+    stands, told = outcomes
     assert isinstance(stands, Program)
+    assert isinstance(told, Tally)
+    assert dict(told.counts) == {"repairs.tried.raises": 1, "repairs.tokens.raises": 12}
     assert replace(stands, found={}) == replace(fallback, found={})
     assert stands.found["pool"] == 50
     assert stands.found["transform"] == transform_row(draft(RAISES, RAISES))

@@ -175,9 +175,11 @@ async def test_a_row_with_a_turn_outside_the_domain_is_tagged_so() -> None:
 async def test_counts_say_how_a_sample_ended_and_what_each_turn_gave() -> None:
     assert (await sample_row(judged("wrong", "right"))).counts == {
         "samples.right_in_turn_2": 1, "verdicts.turn_1.output.wrong": 1, "verdicts.turn_2.output.right": 1,
+        "verdicts_by_output.int.output.turn_1.wrong": 1, "verdicts_by_output.int.output.turn_2.right": 1,
     }  # fmt: skip
     assert (await sample_row(judged("error", "wrong", direction="input"))).counts == {
         "samples.still_wrong": 1, "verdicts.turn_1.input.error": 1, "verdicts.turn_2.input.wrong": 1,
+        "verdicts_by_output.int.input.turn_1.error": 1, "verdicts_by_output.int.input.turn_2.wrong": 1,
     }  # fmt: skip
 
 
@@ -241,3 +243,11 @@ def test_a_sample_that_was_never_answered_is_in_no_pass_rate() -> None:
 def test_the_source_of_a_sample_names_its_licence_whatever_its_field(name: str) -> None:
     row = source_row(Origin("f00d", "code.jsonl", 3, 2, {name: "mit", "path": "a.py", "stars": 9}))
     assert row == {"id": "f00d", "license": "mit", "path": "a.py", "file": "code.jsonl", "line": 3}
+
+
+async def test_counts_say_what_the_three_equalities_make_of_an_answer() -> None:
+    subject = Judged(question(pair=Pair('{"a": 2}', "5.0"), turns=(turn("right", predicted="5.0001"),)))
+    counts = (await sample_row(subject)).counts
+    assert {name: count for name, count in counts.items() if name.startswith("equalities.")} == {
+        "equalities.compared": 1, "equalities.close": 1, "equalities.paper": 1, "equalities.strict": 0,
+    }  # fmt: skip
