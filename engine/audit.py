@@ -9,30 +9,29 @@ import asyncio
 import heapq
 import json
 import re
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from engine.config import config_of
 from engine.errors import BadInput
+from engine.reruns import Audit, Finding, Known, Reruns, lines_of
 from engine.settings import Config
 from engine.sources import files_of, row_of, rows_of
 from engine.wiring import Offline
 from sandbox import Limits, Sandbox, SandboxError
 from stages.entries import Entry
 from stages.errors import Misconfigured, Rejected
-from stages.execution import traced
-from stages.gate import Gate, environment, short
+from stages.gate import short
 from stages.records import Answer, Answered, Attempted, Direction, Pair, Program, Question, Turn, digest, seed_of
 from stages.revision import NEAR, Revision
 from stages.rows import verdict_content
 
 POSED = frozenset({"raw", "questions", "unified", "parsed"})
 """Formats behind which the questions are the run's own, and can be posed again."""
-HELD = 64
 ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 OF_META = (
     "id",
@@ -49,47 +48,8 @@ OF_META = (
     "tags",
 )
 OF_TURN = ("answer", "verdict", "match", "read", "got", "error", "out_of_domain")
-OF_PAIR = ("steps", "lines", "mutates", "coerced")
 OF_PROGRAM = frozenset({"steps", "tags", "guess", "out_of_domain"})
 """What a sample owes to its program's row: not held against it where that row is named itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A row that does not reproduce. line: from 1."""
-
-    file: str
-    line: int
-    id: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}  {self.id}  {self.what}"
-
-
-@dataclass(slots=True)
-class Audit:
-    """What an audit has looked at and found. near_limit: rows that differ where a limit is near, and are not held wrong."""
-
-    programs: int = 0
-    pairs: int = 0
-    rows: int = 0
-    answers: int = 0
-    near_limit: int = 0
-    elsewhere: int = 0
-    """Programs that another guest (Python, packages, platform) has generated."""
-    findings: list[Finding] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Known:
-    """A program of the folder, once it has been run again. failed: its pairs that do not come again; named: there is a
-    finding of it; posed: its questions."""
-
-    program: Program
-    failed: frozenset[str] = frozenset()
-    named: bool = False
-    posed: Mapping[str, Question] | None = None
 
 
 async def audit(folder: Path, sample: int = 0) -> Audit:
@@ -123,6 +83,40 @@ def settings_of(folder: Path) -> Config:
     return config_of(stored, folder / base, str(path))
 
 
+class Rates:
+    """What the samples of each question came to, to be compared with its line."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, Counter[str]] = {}
+
+    def add(self, question: str, made: Sequence[str | None], told: Sequence[str | None]) -> None:
+        """Counts a sample by its verdicts as they were made again, and as its row tells them, which is named if they differ."""
+        counts = self._counts.setdefault(question, Counter())
+        counts["samples"] += 1
+        for name, verdicts in (("", made), ("told.", told)):
+            counts[f"{name}right"] += verdicts[0] == "right"
+            counts[f"{name}right_after_revision"] += verdicts[-1] == "right"
+
+    def wrong(self, path: Path) -> Iterator[Finding]:
+        """The lines of questions, of each the last, that tell something else than their samples."""
+        latest: dict[str, tuple[int, Mapping[str, Any]]] = {}
+        for number, (_, raw) in enumerate(lines_of(path) if path.exists() else (), 1):
+            fields = row_of(raw, path.name, number).fields
+            if fields is None or not isinstance(fields.get("id"), str):
+                yield Finding(path.name, number, "", "the line is no question")
+            else:
+                latest[fields["id"]] = number, fields
+        for id_, (number, told) in latest.items():
+            counts = self._counts.get(id_)
+            if counts is None or told.get("samples") != counts["samples"]:
+                continue  # its samples were not judged again, or are not all one record's
+            for name in ("right", "right_after_revision"):
+                if told.get(name) not in (counts[name], counts[f"told.{name}"]):
+                    what = f"{name}: {told.get(name)}, and {counts[name]} of its samples are"
+                    yield Finding(path.name, number, id_, what)
+                    break
+
+
 class Auditor:
     """Holds a sandbox, the stages of the folder's run, and where its programs stand."""
 
@@ -135,23 +129,20 @@ class Auditor:
         self.verification = self.stages.verification()
         self.found = Audit()
         self.entry = Entry("parsed", "content", self.stages.feedback, config.verification.reading, lambda _: 0)
-        self._places: dict[str, tuple[Path, int, int]] = {}
-        self._failed: dict[str, frozenset[str]] = {}
-        self._held: OrderedDict[str, asyncio.Future[Known]] = OrderedDict()
+        self.programs = Reruns(box, self.entry, self.found, vouched=not config.reach.programs)
+        self.rates = Rates()
         self._prompts: dict[str, list[Finding]] = {}
-        self._named: set[str] = set()
         self._agreed: set[str] = set()
-        self._rates: dict[str, Counter[str]] = {}
 
     async def audited(self, sample: int) -> Audit:
         programs = [path for path in (self.folder / "programs.jsonl", self.folder / "parsed.jsonl") if path.exists()][
             :1
         ]
         for path in programs:
-            self._index(path)
+            self.programs.index(path)
         if self.config.reach.programs:
             for path in files_of(self.config.source.parsed, self.config.base, "source.parsed"):
-                self._index(path)
+                self.programs.index(path)
         until = self.config.output.until
         rows = self.folder / f"{until}.jsonl"
         if until in ("samples", "verified", "revision") and rows.exists():
@@ -169,33 +160,15 @@ class Auditor:
                 f"{self.folder}: there is nothing in it that can be run again: no programs.jsonl, no {rows.name}"
             )
         if not sample:
-            self._check_rates()
+            self.found.findings += self.rates.wrong(self.folder / "questions.jsonl")
         for program, findings in self._prompts.items():
-            alike = program not in self._agreed and len(findings) > 1 and program in self._places
+            alike = program not in self._agreed and len(findings) > 1 and program in self.programs
             self.found.findings += (
-                [self._of_program(program, "its text is not that of its questions")] if alike else findings
+                [self.programs.finding(program, "its text is not that of its questions")] if alike else findings
             )
-        self.found.findings.sort(key=lambda finding: (finding.file, finding.line))
+        by_place = {(finding.file, finding.line): finding for finding in reversed(self.found.findings)}
+        self.found.findings = [by_place[place] for place in sorted(by_place)]
         return self.found
-
-    def _index(self, path: Path) -> None:
-        """Notes where each program stands, and names what is no program."""
-        for number, (offset, raw) in enumerate(_lines(path), 1):
-            try:
-                program = self._parsed(raw, path, number)
-            except Rejected as exc:
-                self.found.findings.append(Finding(path.name, number, "", exc.detail))
-                continue
-            self._places.setdefault(program.id, (path, offset, number))
-
-    def _parsed(self, raw: bytes, path: Path, number: int) -> Program:
-        row = row_of(raw, path.name, number)
-        if row.fields is None:
-            raise Rejected("bad_row", row.detail)
-        origin = self.entry.origin(row.fields, path.name, number, number - 1, 0)
-        program = self.entry.record(row.fields, origin, None)
-        assert isinstance(program, Program)
-        return program
 
     async def _each(self, paths: list[Path], look: Any, wanted: frozenset[int] | None = None) -> None:
         """Looks at the rows of files, so many at once as there are workers, twice over."""
@@ -219,79 +192,9 @@ class Auditor:
                         await most.acquire()
                         tasks.create_task(one(path.name, number, fields))
 
-    # Programs
-
     async def _program(self, _file: str, _number: int, fields: Mapping[str, Any]) -> None:
-        if isinstance(fields.get("id"), str) and fields["id"] in self._places:
-            await self._known(fields["id"])
-
-    async def _known(self, id_: str) -> Known:
-        """The program of this id, run again. Raises: KeyError."""
-        if id_ in self._held:
-            self._held.move_to_end(id_)
-            return await self._held[id_]
-        path, offset, number = self._places[id_]
-        flight = self._held[id_] = asyncio.get_running_loop().create_future()
-        with path.open("rb") as file:
-            file.seek(offset)
-            raw = file.readline()
-        fields = row_of(raw, path.name, number).fields or {}
-        program = self._parsed(raw, path, number)
-        try:
-            if id_ not in self._failed:
-                self._failed[id_] = await self._run_again(program, fields)
-            known = Known(program, self._failed[id_], id_ in self._named)
-            flight.set_result(known)
-        finally:
-            if not flight.done():
-                flight.cancel()
-        if len(self._held) > HELD:
-            self._held.popitem(last=False)
-        return known
-
-    async def _run_again(self, program: Program, fields: Mapping[str, Any]) -> frozenset[str]:
-        """The ids of the pairs that do not come again; the first fault is a finding."""
-        pairs = [pair for pair in program.pairs if "invalid" not in pair.tags]
-        if self.config.reach.programs or not pairs:
-            return frozenset()  # a program of others, which the run has not vouched for
-        self.found.programs += 1
-        self.found.pairs += len(pairs)
-        code, inputs, seed = program.sections.code, [pair.input for pair in pairs], seed_of(program.id)
-        here = program.found.get("environment") == environment(self.box.guest)
-        self.found.elsewhere += not here
-        faults: list[str] = []
-        failed: set[str] = set()
-        runs = await traced(self.box, code, program.entrypoint, inputs, seed, even_all=True)
-        for pair, run in zip(pairs, runs, strict=True):
-            if run.value != pair.output:
-                given = short(run.value if run.value is not None else f"{run.status}: {run.error}")
-                faults.append(f"the input {short(pair.input)} gives {given}, not {short(pair.output)}")
-                failed.add(pair.id)
-            elif here:
-                now = replace(pair, steps=run.steps, lines=run.lines, mutates=run.mutated, coerced=run.coerced)
-                faults += [f"{name} of the input {short(pair.input)}: {getattr(now, name)}, not {getattr(pair, name)}"
-                           for name in OF_PAIR if getattr(pair, name) != getattr(now, name)]  # fmt: skip
-        told = fields.get("pairs", [])
-        if [row.get("id") for row in told] != [pair.id for pair in program.pairs]:
-            faults.append("the ids of its pairs are not those of their inputs")
-            failed |= {pair.id for pair in pairs} - {row.get("id") for row in told}
-        if not faults and program.gated:
-            fault = await Gate(self.box).fault(code, program.entrypoint, pairs, seed)
-            if fault is not None:
-                faults.append(f"{fault.kind}: {fault.evidence}")
-                failed |= {pair.id for pair in pairs}
-        if program.sections.check and not faults:
-            checks = await self.box.run_many(program.sections.check, "input_check", inputs)
-            faults += [f"input_check refuses {short(pair.input)}"
-                       for pair, run in zip(pairs, checks, strict=True) if run.value != "true"]  # fmt: skip
-        if faults:
-            self._named.add(program.id)
-            self.found.findings.append(self._of_program(program.id, faults[0]))
-        return frozenset(failed)
-
-    def _of_program(self, id_: str, what: str) -> Finding:
-        path, _, number = self._places[id_]
-        return Finding(path.name, number, id_, what)
+        if isinstance(fields.get("id"), str) and fields["id"] in self.programs:
+            await self.programs.known(fields["id"])
 
     # Finished rows
 
@@ -309,14 +212,14 @@ class Auditor:
     async def _sample(self, file: str, number: int, row: Mapping[str, Any]) -> str:
         """What of a sample is not what comes of its answers, or ""."""
         meta = row["meta"]
-        if meta["program"] not in self._places:
+        if meta["program"] not in self.programs:
             return f"its program {meta['program']} is not in programs.jsonl"
-        known = await self._known(meta["program"])
+        known = await self.programs.known(meta["program"])
         own = Pair(meta["input"], meta["output"])
         stands = await self._standing(known, meta["pair"], own)
         if stands is None:
             return ""  # its program is named
-        question = await self._posed(stands, row)
+        question = await self._posed(known, stands, row)
         if question is None and known.named:
             return ""
         if question is None:
@@ -337,7 +240,9 @@ class Auditor:
             sample = replace(sample, turns=(*sample.turns, turn))
             self.found.answers += 1
         made = Revision(self.stages.feedback).row(question, sample).content
-        self._rate(meta["question"], [turn.verdict for turn in sample.turns], [told.get("verdict") for told in turns])
+        self.rates.add(
+            meta["question"], [turn.verdict for turn in sample.turns], [told.get("verdict") for told in turns]
+        )
         if row["prompt"] != made["prompt"]:
             self._prompts.setdefault(meta["program"], []).append(
                 Finding(file, number, str(meta["id"]), "prompt: it is not what its program is asked with")
@@ -366,21 +271,18 @@ class Auditor:
         restored = replace(program.pairs[number], input=own.input, output=own.output)
         return replace(program, pairs=(*program.pairs[:number], restored, *program.pairs[number + 1 :]))
 
-    async def _posed(self, program: Program, row: Mapping[str, Any]) -> Question | None:
+    async def _posed(self, known: Known, program: Program, row: Mapping[str, Any]) -> Question | None:
         """The question of a sample, posed again where the run has posed it."""
         meta = row["meta"]
-        pairs = {pair.id: (number, pair) for number, pair in reversed([*enumerate(program.pairs)])}
         if self.config.source.format in POSED:
-            held = self._held.get(program.id)
-            known = held.result() if held is not None and held.done() else Known(program)
-            if known.posed is None or known.program is not program:
+            posed = known.posed if program is known.program else None
+            if posed is None:
                 outcomes = await self.prediction(program)
                 posed = {outcome.id: outcome for outcome in outcomes if isinstance(outcome, Question)}
-                if known.program is program:
-                    known.posed = posed
-            else:
-                posed = dict(known.posed)
+            if program is known.program:
+                known.posed = posed
             return posed.get(meta["question"])
+        pairs = {pair.id: (number, pair) for number, pair in reversed([*enumerate(program.pairs)])}
         number, pair = pairs[meta["pair"]]
         direction: Direction = "input" if meta["direction"] == "input" else "output"
         tags = tuple(tag for tag in meta["tags"] if tag not in (*NEAR, "out_of_domain"))
@@ -389,7 +291,7 @@ class Auditor:
 
     async def _verified(self, row: Mapping[str, Any]) -> str:
         """What of a verified instance is not what comes of its answer, or ""."""
-        known = await self._known(row["program"])
+        known = await self.programs.known(row["program"])
         if row["pair"] in known.failed:
             return ""
         entry = replace(self.entry, boundary="generations")
@@ -412,36 +314,6 @@ class Auditor:
             self.found.near_limit += 1
             return ""
         return difference
-
-    # Pass rates
-
-    def _rate(self, question: str, made: Sequence[str | None], told: Sequence[str | None]) -> None:
-        """Counts a sample by its verdicts as they were made again, and as its row tells them, which is named if they differ."""
-        counts = self._rates.setdefault(question, Counter())
-        counts["samples"] += 1
-        for name, verdicts in (("", made), ("told.", told)):
-            counts[f"{name}right"] += verdicts[0] == "right"
-            counts[f"{name}right_after_revision"] += verdicts[-1] == "right"
-
-    def _check_rates(self) -> None:
-        """Compares the last line of each question with what its samples came to."""
-        path = self.folder / "questions.jsonl"
-        latest: dict[str, tuple[int, Mapping[str, Any]]] = {}
-        for number, (_, raw) in enumerate(_lines(path) if path.exists() else (), 1):
-            fields = row_of(raw, path.name, number).fields
-            if fields is None or not isinstance(fields.get("id"), str):
-                self.found.findings.append(Finding(path.name, number, "", "the line is no question"))
-            else:
-                latest[fields["id"]] = number, fields
-        for id_, (number, told) in latest.items():
-            counts = self._rates.get(id_)
-            if counts is None or told.get("samples") != counts["samples"]:
-                continue  # its samples were not judged again, or are not all one record's
-            for name in ("right", "right_after_revision"):
-                if told.get(name) not in (counts[name], counts[f"told.{name}"]):
-                    what = f"{name}: {told.get(name)}, and {counts[name]} of its samples are"
-                    self.found.findings.append(Finding(path.name, number, id_, what))
-                    break
 
 
 def _differences(told: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -474,15 +346,6 @@ def _shown(value: Any) -> str:
     return short(json.dumps(value, ensure_ascii=False))
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file with their offsets."""
-    offset = 0
-    with path.open("rb") as file:
-        for raw in file:
-            yield offset, raw
-            offset += len(raw)
-
-
 async def _rows(path: Path) -> AsyncGenerator[tuple[int, Mapping[str, Any] | None, str], None]:
     async with aclosing(rows_of([path], path.parent, "content")) as rows:
         async for row in rows:
@@ -493,5 +356,5 @@ def _lowest(path: Path, count: int) -> frozenset[int] | None:
     """The numbers of so many lines, the lowest by their hash, so that the same folder gives the same sample; None: all."""
     if not count:
         return None
-    hashed = ((digest(raw.decode("utf-8", "replace")), number) for number, (_, raw) in enumerate(_lines(path), 1))
+    hashed = ((digest(raw.decode("utf-8", "replace")), number) for number, (_, raw) in enumerate(lines_of(path), 1))
     return frozenset(number for _, number in heapq.nsmallest(count, hashed))
