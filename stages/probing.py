@@ -3,12 +3,14 @@
 import json
 from collections.abc import Sequence
 
-from sandbox import Runner, Trace
+from sandbox import Run, Runner, Trace
 from stages.gate import CPU_OF_PROGRAM_S, GENERATION
 from stages.records import Program, seed_of
 
-EVENTS = 300_000
-"""Line events of all inputs together, or of one where that is not enough: a count, so that load changes nothing."""
+EVENTS = 20_000
+"""Line events of one input, or of a chunk of them: a count, so that load changes nothing."""
+CHUNK = 16
+"""Inputs that one call runs, as long as they stay below EVENTS together; otherwise each has a call of its own."""
 DRIVER = """
 
 def __driven__(inputs):
@@ -28,19 +30,35 @@ def __driven__(inputs):
 
 
 async def outputs_of(sandbox: Runner, program: Program, inputs: Sequence[str]) -> list[str | None]:
-    """The JSON text that each input (an object, as JSON text) gives; None where it fails or takes too long.
+    """The JSON text that each input (an object, as JSON text) gives; None where it fails or takes over EVENTS.
 
-    One fork; where one of the inputs breaks it, a run of each.
+    One fork; another for the inputs of chunks that one of them breaks. Where one is out of CPU time, all are None.
     """
     if not inputs:
         return []
     code, seed = program.sections.code, seed_of(program.id)
-    driven = await sandbox.run(code + DRIVER.replace("{entrypoint}", program.entrypoint), "__driven__",
-                               json.dumps({"inputs": list(inputs)}), seed=seed, trace=Trace(EVENTS), urgency=GENERATION)  # fmt: skip
-    if driven.status == "ok" and driven.value is not None:
-        found = json.loads(driven.value)
-        if isinstance(found, list) and len(found) == len(inputs):
-            return [text if isinstance(text, str) else None for text in found]
-    runs = await sandbox.run_many(code, program.entrypoint, inputs, seed=seed, trace=Trace(EVENTS), urgency=GENERATION,
-                                  total_cpu_s=CPU_OF_PROGRAM_S)  # fmt: skip
-    return [run.value if run.status == "ok" else None for run in runs]
+    chunks = [list(inputs[start : start + CHUNK]) for start in range(0, len(inputs), CHUNK)]
+    driven = await sandbox.run_many(
+        code + DRIVER.replace("{entrypoint}", program.entrypoint), "__driven__",
+        [json.dumps({"inputs": chunk}) for chunk in chunks], seed=seed, trace=Trace(EVENTS), urgency=GENERATION,
+        total_cpu_s=CPU_OF_PROGRAM_S, all_or_nothing=True,
+    )  # fmt: skip
+    found: dict[str, str | None] = {}
+    for chunk, run in zip(chunks, driven, strict=True):
+        found |= zip(chunk, _texts(run, len(chunk)), strict=False)  # nothing of a chunk that gave nothing
+    alone = [text for text in inputs if text not in found]
+    if alone:
+        runs = await sandbox.run_many(code, program.entrypoint, alone, seed=seed, trace=Trace(EVENTS), urgency=GENERATION,
+                                      total_cpu_s=CPU_OF_PROGRAM_S, all_or_nothing=True)  # fmt: skip
+        if any(run.status == "timeout" and (run.steps or 0) <= EVENTS for run in runs):
+            return [None] * len(inputs)
+        found |= {text: run.value if run.status == "ok" else None for text, run in zip(alone, runs, strict=True)}
+    return [found[text] for text in inputs]
+
+
+def _texts(run: Run, count: int) -> list[str | None]:
+    """What a call of the driver gave for its inputs, [] where it gave nothing."""
+    texts = json.loads(run.value) if run.status == "ok" and run.value is not None else None
+    if not isinstance(texts, list) or len(texts) != count:
+        return []
+    return [text if isinstance(text, str) else None for text in texts]
