@@ -13,8 +13,8 @@ from typing import Any, get_args
 from sandbox.errors import JobRefused, SandboxError
 from sandbox.records import JOB_BYTES, Clock, Draws, Limits, Run, Status, Trace
 
-TRACING_S = 5.0
-"""CPU seconds that a traced call gets on top: 300,000 line events cost well under a second."""
+TRACING_S, TRACED_EVENTS = 5.0, 300_000
+"""CPU seconds that a traced call gets on top for so many line events, which cost well under a second."""
 CPU_SLACK_S = 60
 """How far above all calls' limits together the kernel's own limit on CPU time lies."""
 LARGE_BYTES, TEXT_COPIES = 1 << 20, 8
@@ -55,7 +55,7 @@ class Job:
     def message(self) -> bytes:
         """The zygote's line and the process's text. Raises: JobRefused for one that is too large."""
         limits, call_cpu_s = self.limits, self.call_cpu_s or self.limits.cpu_s
-        call_cpu_s += TRACING_S if self.trace else 0.0
+        call_cpu_s += TRACING_S * self.trace.events / TRACED_EVENTS if self.trace else 0.0
         ceiling_s = min(self.calls * call_cpu_s, self.total_cpu_s) + limits.cpu_s + call_cpu_s + CPU_SLACK_S
         line = {
             "calls": self.calls, "cpu_s": limits.cpu_s, "wall_s": limits.wall_s, "call_cpu_s": call_cpu_s,

@@ -3,14 +3,16 @@
 import json
 from collections.abc import Sequence
 
-from sandbox import Run, Runner, Trace
-from stages.gate import CPU_OF_PROGRAM_S, GENERATION
+from sandbox import Limits, Run, Runner, Trace
+from stages.gate import GENERATION
 from stages.records import Program, seed_of
 
 EVENTS = 20_000
 """Line events of one input, or of a chunk of them: a count, so that load changes nothing."""
 CHUNK = 16
 """Inputs that one call runs, as long as they stay below EVENTS together; otherwise each has a call of its own."""
+LIMITS = Limits(cpu_s=1.0)
+"""A program that needs more than this for a chunk, in so few lines, is not probed."""
 DRIVER = """
 
 def __driven__(inputs):
@@ -41,19 +43,26 @@ async def outputs_of(sandbox: Runner, program: Program, inputs: Sequence[str]) -
     driven = await sandbox.run_many(
         code + DRIVER.replace("{entrypoint}", program.entrypoint), "__driven__",
         [json.dumps({"inputs": chunk}) for chunk in chunks], seed=seed, trace=Trace(EVENTS), urgency=GENERATION,
-        total_cpu_s=CPU_OF_PROGRAM_S, all_or_nothing=True,
+        limits=LIMITS, all_or_nothing=True,
     )  # fmt: skip
+    if any(map(_slow, driven)):
+        return [None] * len(inputs)
     found: dict[str, str | None] = {}
     for chunk, run in zip(chunks, driven, strict=True):
         found |= zip(chunk, _texts(run, len(chunk)), strict=False)  # nothing of a chunk that gave nothing
     alone = [text for text in inputs if text not in found]
     if alone:
         runs = await sandbox.run_many(code, program.entrypoint, alone, seed=seed, trace=Trace(EVENTS), urgency=GENERATION,
-                                      total_cpu_s=CPU_OF_PROGRAM_S, all_or_nothing=True)  # fmt: skip
-        if any(run.status == "timeout" and (run.steps or 0) <= EVENTS for run in runs):
+                                      limits=LIMITS, all_or_nothing=True)  # fmt: skip
+        if any(map(_slow, runs)):
             return [None] * len(inputs)
         found |= {text: run.value if run.status == "ok" else None for text, run in zip(alone, runs, strict=True)}
     return [found[text] for text in inputs]
+
+
+def _slow(run: Run) -> bool:
+    """Whether a run is out of time, and not of line events."""
+    return run.status == "timeout" and (run.steps or 0) <= EVENTS
 
 
 def _texts(run: Run, count: int) -> list[str | None]:
