@@ -21,7 +21,7 @@ PROBED = 200
 def tagged(number: int, chance: random.Random) -> tuple[str, dict[str, object]]:
     """A program's tags; one in ten is a rewrite of an earlier one."""
     behaviour = chance.randrange(max(1, number)) if number % 10 == 9 else number
-    outputs: list[str | None] = [str(behaviour * place % 1009) for place in range(128)]
+    outputs: list[str | None] = [str(behaviour * 31 + place * place) for place in range(128)]
     text = " ".join(chance.choices(WORDS, k=150))
     return f"{number:08d}", {"behaviour": fingerprint(["int"], outputs), "text": bands(text)}
 
