@@ -23,7 +23,7 @@ CLASSES = ("random", "clock", "hash_order", "state", "opaque", "mutation", "mism
 @needs_shared
 @pytest.mark.slow
 async def test_every_recorded_program_that_does_not_reproduce_is_listed_with_its_class() -> None:
-    rows = [json.loads(line) for line in PARSED.open()]
+    rows = [json.loads(line) for line in PARSED.read_text().splitlines()]
     found: dict[str, set[str]] = defaultdict(set)
     async with Sandbox(Limits(), workers=2) as box:
         review = Review(box, CLEAN, Likeness(box, clusters=False))
