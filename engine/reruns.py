@@ -112,7 +112,7 @@ class Reruns:
         finally:
             if not flight.done():
                 flight.cancel()
-        if len(self._held) > HELD:
+        while len(self._held) > HELD and next(iter(self._held.values())).done():
             self._held.popitem(last=False)
         return known
 

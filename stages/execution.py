@@ -13,7 +13,7 @@ from typing import Any
 from sandbox import Run, Runner, Trace
 from stages.clusters import signature_of
 from stages.equality import compare
-from stages.gate import CPU_OF_PROGRAM_S, GENERATION, Gate, environment, outcome, short
+from stages.gate import CPU_OF_PROGRAM_S, EVIDENCE_CHARACTERS, GENERATION, Gate, environment, outcome, short
 from stages.imports import imported, missing
 from stages.likeness import Likeness
 from stages.probes import bank
@@ -28,7 +28,6 @@ FEWEST_INPUTS = 2
 PROBED = 40
 FEWEST_TOLD = 3
 """So many recorded pairs tell that a program's outputs are all, or nearly all, the same."""
-EVIDENCE_CHARACTERS = 300
 FUTURE = "from __future__ import"
 
 

@@ -85,7 +85,6 @@ class Prediction:
     round: int = 0
     variants: Mapping[Variant, float] = field(default_factory=lambda: {"query_code": 1.0})
     steps: tuple[int, int] | None = (4, 10_000)
-
     skip: frozenset[Skip] = frozenset(SKIPPED)
 
     async def __call__(self, program: Program) -> tuple[Question | Tally | Reject, ...]:
