@@ -1,8 +1,17 @@
-"""Runs code-to-samples pipelines as a stream: embed it with `Engine`, or use `python -m engine run.toml`."""
+"""Runs code-to-samples pipelines as a stream: embed it with `Engine`, or use `python -m engine
+run.toml`."""
 
 from engine.config import config_of, load_config
 from engine.core import Engine
-from engine.errors import BadInput, EngineError, FolderInUse, MachineFailed, OutOfService, Stopped, TooManyBugs
+from engine.errors import (
+    BadInput,
+    EngineError,
+    FolderInUse,
+    MachineFailed,
+    OutOfService,
+    Stopped,
+    TooManyBugs,
+)
 from engine.settings import Config
 
 __all__ = [

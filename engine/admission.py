@@ -1,4 +1,5 @@
-"""Source rows into records and tickets: ids, occurrences, programs looked up, and what is wrong with a row."""
+"""Source rows into records and tickets: ids, occurrences, programs looked up, and what is wrong
+with a row."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -16,7 +17,12 @@ from stages.feedback import Feedback
 from stages.identity import Kind
 from stages.records import Origin, Reject, digest
 
-KINDS: dict[str, Kind] = {"raw": "file", "questions": "file", "unified": "file", "parsed": "program"}
+KINDS: dict[str, Kind] = {
+    "raw": "file",
+    "questions": "file",
+    "unified": "file",
+    "parsed": "program",
+}
 """What a source row of a format is; below them it is a question."""
 RECORD_OVERHEAD = 4
 """A live source row costs about so many times its own bytes."""
@@ -24,7 +30,8 @@ RECORD_OVERHEAD = 4
 
 @dataclass(slots=True)
 class Sighted:
-    """A source row as it came by. id names it in the journal's marks; index: its place in the source, from 0."""
+    """A source row as it came by. id names it in the journal's marks; index: its place in the
+    source, from 0."""
 
     row: SourceRow
     id: str
@@ -42,11 +49,18 @@ class Admission:
         self.occurrences = Occurrences()
         self.later: Occurrences | None = None
         self._index = -1
-        self.entry = Entry(config.source.format, config.source.code_field, feedback, config.verification.reading,
-                           self.occurrences)  # fmt: skip
+        self.entry = Entry(
+            config.source.format,
+            config.source.code_field,
+            feedback,
+            config.verification.reading,
+            self.occurrences,
+        )
         self.programs: ProgramBook | None = None
         if config.reach.programs:
-            self.programs = ProgramBook(files_of(config.source.parsed, config.base, "source.parsed"), self.entry)
+            self.programs = ProgramBook(
+                files_of(config.source.parsed, config.base, "source.parsed"), self.entry
+            )
 
     def files(self) -> list[Path]:
         return files_of(self.config.source.path, self.config.base)
@@ -55,7 +69,8 @@ class Admission:
         return rows_of(self.files(), self.config.base, self.config.source.code_field)
 
     async def look_ahead(self) -> None:
-        """Of verified rows, learns which have a later turn in the source: those are not gone on with themselves."""
+        """Of verified rows, learns which have a later turn in the source: those are not gone on
+        with themselves."""
         if self.config.source.format != "verified":
             return
         self.later = Occurrences()
@@ -79,7 +94,8 @@ class Admission:
             return False
 
     def sight(self, row: SourceRow) -> Sighted:
-        """What names a row, in the order of the source: its content and how often it stood there before."""
+        """What names a row, in the order of the source: its content and how often it stood there
+        before."""
         self._index += 1
         if row.fields is None:
             place = f"{row.file}\n{row.line}\n{row.reason}"
@@ -89,14 +105,20 @@ class Admission:
         occurrence = self.occurrences(text)
         sighted = Sighted(row, digest("row", text, str(occurrence)), self._index, occurrence)
         if self.config.source.format != "raw":
-            sighted.record = self._record(sighted)  # counts occurrences of its own, and so cannot be left out
+            sighted.record = self._record(
+                sighted
+            )  # counts occurrences of its own, and so cannot be left out
         return sighted
 
-    def admit(self, sighted: Sighted, listener: Listener | None = None) -> tuple[Ticket, Record | Reject]:
+    def admit(
+        self, sighted: Sighted, listener: Listener | None = None
+    ) -> tuple[Ticket, Record | Reject]:
         """The ticket of a row, and its record or why it has none."""
         row = sighted.row
         if row.fields is None:
-            ticket = Ticket(sighted.id, Origin(sighted.id, row.file, row.line, sighted.index), 1, listener)
+            ticket = Ticket(
+                sighted.id, Origin(sighted.id, row.file, row.line, sighted.index), 1, listener
+            )
             return ticket, Reject(sighted.id, self._kind, row.reason, row.detail)
         origin = self._origin(sighted)
         place = Origin(origin.id, row.file, row.line, sighted.index)

@@ -1,8 +1,9 @@
-"""Re-executes what a run folder holds: programs under the gate, answers from their text on, pass rates from those.
+"""Re-executes what a run folder holds: programs under the gate, answers from their text on, pass
+rates from those.
 
-Everything that a row says of a program, a pair, a verdict or a feedback is made again from what cannot be made again (the
-code, the answers) by the same stages that made it, and compared. A row that follows from another that does not
-reproduce is not named with it.
+Everything that a row says of a program, a pair, a verdict or a feedback is made again from what
+cannot be made again (the code, the answers) by the same stages that made it, and compared. A row
+that follows from another that does not reproduce is not named with it.
 """
 
 import asyncio
@@ -26,7 +27,18 @@ from sandbox import Limits, Sandbox, SandboxError
 from stages.entries import Entry
 from stages.errors import Misconfigured, Rejected
 from stages.gate import short
-from stages.records import Answer, Answered, Attempted, Direction, Pair, Program, Question, Turn, digest, seed_of
+from stages.records import (
+    Answer,
+    Answered,
+    Attempted,
+    Direction,
+    Pair,
+    Program,
+    Question,
+    Turn,
+    digest,
+    seed_of,
+)
 from stages.revision import NEAR, Revision
 from stages.rows import verdict_content
 
@@ -53,7 +65,8 @@ OF_PROGRAM = frozenset({"steps", "tags", "guess", "out_of_domain"})
 
 
 async def audit(folder: Path, sample: int = 0) -> Audit:
-    """Re-executes a run folder. sample: only so many finished rows, the lowest by their hash, and their programs; 0: all.
+    """Re-executes a run folder. sample: only so many finished rows, the lowest by their hash, and
+    their programs; 0: all.
 
     Raises: BadInput.
     """
@@ -90,7 +103,8 @@ class Rates:
         self._counts: dict[str, Counter[str]] = {}
 
     def add(self, question: str, made: Sequence[str | None], told: Sequence[str | None]) -> None:
-        """Counts a sample by its verdicts as they were made again, and as its row tells them, which is named if they differ."""
+        """Counts a sample by its verdicts as they were made again, and as its row tells them, which
+        is named if they differ."""
         counts = self._counts.setdefault(question, Counter())
         counts["samples"] += 1
         for name, verdicts in (("", made), ("told.", told)):
@@ -128,16 +142,20 @@ class Auditor:
         self.prediction = self.stages.prediction(whole=True)
         self.verification = self.stages.verification()
         self.found = Audit()
-        self.entry = Entry("parsed", "content", self.stages.feedback, config.verification.reading, lambda _: 0)
+        self.entry = Entry(
+            "parsed", "content", self.stages.feedback, config.verification.reading, lambda _: 0
+        )
         self.programs = Reruns(box, self.entry, self.found, vouched=not config.reach.programs)
         self.rates = Rates()
         self._prompts: dict[str, list[Finding]] = {}
         self._agreed: set[str] = set()
 
     async def audited(self, sample: int) -> Audit:
-        programs = [path for path in (self.folder / "programs.jsonl", self.folder / "parsed.jsonl") if path.exists()][
-            :1
-        ]
+        programs = [
+            path
+            for path in (self.folder / "programs.jsonl", self.folder / "parsed.jsonl")
+            if path.exists()
+        ][:1]
         for path in programs:
             self.programs.index(path)
         if self.config.reach.programs:
@@ -164,13 +182,19 @@ class Auditor:
         for program, findings in self._prompts.items():
             alike = program not in self._agreed and len(findings) > 1 and program in self.programs
             self.found.findings += (
-                [self.programs.finding(program, "its text is not that of its questions")] if alike else findings
+                [self.programs.finding(program, "its text is not that of its questions")]
+                if alike
+                else findings
             )
-        by_place = {(finding.file, finding.line): finding for finding in reversed(self.found.findings)}
+        by_place = {
+            (finding.file, finding.line): finding for finding in reversed(self.found.findings)
+        }
         self.found.findings = [by_place[place] for place in sorted(by_place)]
         return self.found
 
-    async def _each(self, paths: list[Path], look: Any, wanted: frozenset[int] | None = None) -> None:
+    async def _each(
+        self, paths: list[Path], look: Any, wanted: frozenset[int] | None = None
+    ) -> None:
         """Looks at the rows of files, so many at once as there are workers, twice over."""
         most = asyncio.Semaphore(2 * self.box.workers)
 
@@ -203,7 +227,9 @@ class Auditor:
         meta = row.get("meta", row)
         id_ = str(meta.get("id", "")) if isinstance(meta, Mapping) else ""
         try:
-            differing = await (self._sample(file, number, row) if "meta" in row else self._verified(row))
+            differing = await (
+                self._sample(file, number, row) if "meta" in row else self._verified(row)
+            )
         except (KeyError, TypeError, ValueError, AttributeError, Rejected) as exc:
             differing = f"a field is missing or not what it should be: {exc}"
         if differing:
@@ -232,7 +258,9 @@ class Auditor:
         for content, told in zip(contents, turns, strict=True):
             answer = Answer(content, finish=told.get("finish_reason") or "stop")
             (judged,) = await self.verification(
-                Answered(question.with_samples((replace(sample, turns=(*sample.turns, Turn(answer))),)))
+                Answered(
+                    question.with_samples((replace(sample, turns=(*sample.turns, Turn(answer))),))
+                )
             )
             turn = judged.question.samples[0].last
             if len(sample.turns) + 1 < len(turns):
@@ -241,11 +269,18 @@ class Auditor:
             self.found.answers += 1
         made = Revision(self.stages.feedback).row(question, sample).content
         self.rates.add(
-            meta["question"], [turn.verdict for turn in sample.turns], [told.get("verdict") for told in turns]
+            meta["question"],
+            [turn.verdict for turn in sample.turns],
+            [told.get("verdict") for told in turns],
         )
         if row["prompt"] != made["prompt"]:
             self._prompts.setdefault(meta["program"], []).append(
-                Finding(file, number, str(meta["id"]), "prompt: it is not what its program is asked with")
+                Finding(
+                    file,
+                    number,
+                    str(meta["id"]),
+                    "prompt: it is not what its program is asked with",
+                )
             )
             made = {**made, "prompt": row["prompt"]}
         else:
@@ -253,9 +288,11 @@ class Auditor:
         return self._near(row, made, OF_PROGRAM if known.named else frozenset())
 
     async def _standing(self, known: Known, pair_id: str, own: Pair) -> Program | None:
-        """The program to judge a sample by, or None where it does not reproduce and the sample follows from that.
+        """The program to judge a sample by, or None where it does not reproduce and the sample
+        follows from that.
 
-        Where the program's own record of the pair fails, but the sample's comes again, the sample's is taken.
+        Where the program's own record of the pair fails, but the sample's comes again, the sample's
+        is taken.
         """
         program = known.program
         there = next((pair for pair in program.pairs if pair.id == pair_id), None)
@@ -263,22 +300,34 @@ class Auditor:
             return program
         if not known.failed:
             return program
-        run = await self.box.run(program.sections.code, program.entrypoint, own.input, seed=seed_of(program.id))
+        run = await self.box.run(
+            program.sections.code, program.entrypoint, own.input, seed=seed_of(program.id)
+        )
         if run.value != own.output or own.id != pair_id:
             return None
-        number = next((place for place, pair in enumerate(program.pairs) if pair.id in known.failed), 0)
-        number = next((place for place, pair in enumerate(program.pairs) if pair.id == pair_id), number)
+        number = next(
+            (place for place, pair in enumerate(program.pairs) if pair.id in known.failed), 0
+        )
+        number = next(
+            (place for place, pair in enumerate(program.pairs) if pair.id == pair_id), number
+        )
         restored = replace(program.pairs[number], input=own.input, output=own.output)
-        return replace(program, pairs=(*program.pairs[:number], restored, *program.pairs[number + 1 :]))
+        return replace(
+            program, pairs=(*program.pairs[:number], restored, *program.pairs[number + 1 :])
+        )
 
-    async def _posed(self, known: Known, program: Program, row: Mapping[str, Any]) -> Question | None:
+    async def _posed(
+        self, known: Known, program: Program, row: Mapping[str, Any]
+    ) -> Question | None:
         """The question of a sample, posed again where the run has posed it."""
         meta = row["meta"]
         if self.config.source.format in POSED:
             posed = known.posed if program is known.program else None
             if posed is None:
                 outcomes = await self.prediction(program)
-                posed = {outcome.id: outcome for outcome in outcomes if isinstance(outcome, Question)}
+                posed = {
+                    outcome.id: outcome for outcome in outcomes if isinstance(outcome, Question)
+                }
             if program is known.program:
                 known.posed = posed
             return posed.get(meta["question"])
@@ -286,8 +335,18 @@ class Auditor:
         number, pair = pairs[meta["pair"]]
         direction: Direction = "input" if meta["direction"] == "input" else "output"
         tags = tuple(tag for tag in meta["tags"] if tag not in (*NEAR, "out_of_domain"))
-        return Question(meta["question"], program, pair, number, direction, ({"role": "user", "content": row["prompt"]},), (),
-                        variant=meta["variant"], tags=tags, guess=tuple(meta["guess"]))  # fmt: skip
+        return Question(
+            meta["question"],
+            program,
+            pair,
+            number,
+            direction,
+            ({"role": "user", "content": row["prompt"]},),
+            (),
+            variant=meta["variant"],
+            tags=tags,
+            guess=tuple(meta["guess"]),
+        )
 
     async def _verified(self, row: Mapping[str, Any]) -> str:
         """What of a verified instance is not what comes of its answer, or ""."""
@@ -306,8 +365,11 @@ class Auditor:
             "" if row["res"] == made["res"] else "res is not what its verdict is written as"
         )
 
-    def _near(self, told: Mapping[str, Any], made: Mapping[str, Any], but: frozenset[str] = frozenset()) -> str:
-        """The first difference, the fields `but` aside; none where a limit was near, then or now."""
+    def _near(
+        self, told: Mapping[str, Any], made: Mapping[str, Any], but: frozenset[str] = frozenset()
+    ) -> str:
+        """The first difference, the fields `but` aside; none where a limit was near, then or
+        now."""
         difference = next((text for name, text in _differences(told, made) if name not in but), "")
         turns = [*told["meta"]["turns"], *made["meta"]["turns"]]
         if difference and any(turn.get("near_limit") for turn in turns):
@@ -317,7 +379,8 @@ class Auditor:
 
 
 def _differences(told: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The fields of a row that are not as they were made again, each with the difference in words."""
+    """The fields of a row that are not as they were made again, each with the difference in
+    words."""
     for name in [name for name in told if name.startswith("feedback_")]:
         if _plain(told[name]) != _plain(made[name]):
             yield name, f"{name}: {_shown(told[name])}, and {_shown(made[name])} when judged again"
@@ -353,8 +416,12 @@ async def _rows(path: Path) -> AsyncGenerator[tuple[int, Mapping[str, Any] | Non
 
 
 def _lowest(path: Path, count: int) -> frozenset[int] | None:
-    """The numbers of so many lines, the lowest by their hash, so that the same folder gives the same sample; None: all."""
+    """The numbers of so many lines, the lowest by their hash, so that the same folder gives the
+    same sample; None: all."""
     if not count:
         return None
-    hashed = ((digest(raw.decode("utf-8", "replace")), number) for number, (_, raw) in enumerate(lines_of(path), 1))
+    hashed = (
+        (digest(raw.decode("utf-8", "replace")), number)
+        for number, (_, raw) in enumerate(lines_of(path), 1)
+    )
     return frozenset(number for _, number in heapq.nsmallest(count, hashed))

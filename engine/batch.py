@@ -1,8 +1,10 @@
-"""Provider batch files: the questions that a run waits for, written as a batch input file, and its results taken in.
+"""Provider batch files: the questions that a run waits for, written as a batch input file, and its
+results taken in.
 
-Half-price batch APIs answer within a day. `batch write` runs a folder as far as it goes without a call and writes the
-calls that it then needs; `batch read` records the results as if they had been asked for, so that the next `batch write`
-(or the run itself) goes on from there. Source of the format: OpenAI batch API; vLLM's run_batch reads the same.
+Half-price batch APIs answer within a day. `batch write` runs a folder as far as it goes without a
+call and writes the calls that it then needs; `batch read` records the results as if they had been
+asked for, so that the next `batch write` (or the run itself) goes on from there. Source of the
+format: OpenAI batch API; vLLM's run_batch reads the same.
 """
 
 import base64
@@ -34,7 +36,8 @@ ID_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """requests written; waiting: needed as well, but more than fit; most_usd: what the written ones can cost."""
+    """requests written; waiting: needed as well, but more than fit; most_usd: what the written ones
+    can cost."""
 
     requests: int
     waiting: int
@@ -43,8 +46,8 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Results taken in: answers, refusals of single requests, those that failed and will be asked again, those that were
-    there already."""
+    """Results taken in: answers, refusals of single requests, those that failed and will be asked
+    again, those that were there already."""
 
     answers: int = 0
     refused: int = 0
@@ -66,17 +69,33 @@ async def write(config: Config, path: Path, most: int = MOST) -> Written:
             for key, call in awaited.items():
                 model = config.models[call.section]
                 if model.kind != "openai":
-                    raise BadInput(f"models.{call.section}: a simulated model has no batch API; run it as it is")
-                lease = spending.lease(engine.journal, model.model + BATCHED, call.role, call.body["messages"],
-                                       most_tokens(call.body))  # fmt: skip
+                    raise BadInput(
+                        f"models.{call.section}: a simulated model has no batch API; run it as it is"
+                    )
+                lease = spending.lease(
+                    engine.journal,
+                    model.model + BATCHED,
+                    call.role,
+                    call.body["messages"],
+                    most_tokens(call.body),
+                )
                 dearest = lease.dearest
                 tokens = held + dearest.input_tokens + dearest.output_tokens
                 usd = most_usd + spending.usd_of(model.model + BATCHED, dearest)
                 id_ = f"{call.role[:1]}{sections.index(call.section)}-{base64.urlsafe_b64encode(key).decode().rstrip('=')}"
                 line = orjson.dumps(
-                    {"custom_id": id_, "method": "POST", "url": "/v1/chat/completions", "body": call.body}
+                    {
+                        "custom_id": id_,
+                        "method": "POST",
+                        "url": "/v1/chat/completions",
+                        "body": call.body,
+                    }
                 )
-                if requests == most or size + len(line) > MOST_BYTES or not spending.holds(usd, tokens):
+                if (
+                    requests == most
+                    or size + len(line) > MOST_BYTES
+                    or not spending.holds(usd, tokens)
+                ):
                     break
                 file.write(line + b"\n")
                 requests, size, held, most_usd = requests + 1, size + len(line) + 1, tokens, usd
@@ -87,7 +106,8 @@ async def write(config: Config, path: Path, most: int = MOST) -> Written:
 
 
 async def read(config: Config, path: Path) -> Taken:
-    """Records a result file, line by line; one that is read twice, or gone on with, changes nothing that is there.
+    """Records a result file, line by line; one that is read twice, or gone on with, changes nothing
+    that is there.
 
     Raises: EngineError.
     """
@@ -128,7 +148,9 @@ def _rows(path: Path) -> Iterator[tuple[int, Any]]:
     except OSError as exc:
         raise BadInput(f"{path}: cannot be read: {exc.strerror}") from exc
     except orjson.JSONDecodeError as exc:
-        raise BadInput(f"{path}: a line is not JSON ({exc}); what stood before it is recorded") from exc
+        raise BadInput(
+            f"{path}: a line is not JSON ({exc}); what stood before it is recorded"
+        ) from exc
 
 
 def _named(row: Any, sections: list[str], where: str) -> tuple[str, str, bytes]:
@@ -141,7 +163,9 @@ def _named(row: Any, sections: list[str], where: str) -> tuple[str, str, bytes]:
         if len(key) != ID_BYTES:
             raise ValueError(tail)
     except (ValueError, KeyError, IndexError) as exc:
-        raise BadInput(f"{where}: custom_id {id_!r} is none of a file that `batch write` wrote for this run") from exc
+        raise BadInput(
+            f"{where}: custom_id {id_!r} is none of a file that `batch write` wrote for this run"
+        ) from exc
     return role, section, key
 
 

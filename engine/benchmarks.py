@@ -1,4 +1,5 @@
-"""Reads the benchmarks of a run file, before the first row: their 13-grams, and the behaviour of those that are programs."""
+"""Reads the benchmarks of a run file, before the first row: their 13-grams, and the behaviour of
+those that are programs."""
 
 from contextlib import aclosing
 
@@ -16,7 +17,8 @@ SETTING = "contamination.benchmarks"
 
 
 async def load(config: Config, sandbox: Runner, into: Benchmarks) -> None:
-    """Takes in all rows of the configured files. Memory: about 150 bytes for each 13-gram. Raises: BadInput."""
+    """Takes in all rows of the configured files. Memory: about 150 bytes for each 13-gram. Raises:
+    BadInput."""
     files = files_of(config.contamination.benchmarks, config.base, SETTING)
     async with aclosing(rows_of(files, config.base, "content")) as rows:
         async for row in rows:
@@ -25,7 +27,9 @@ async def load(config: Config, sandbox: Runner, into: Benchmarks) -> None:
             into.add(row.file, row.fields)
             if "refcode" in row.fields and "ios" in row.fields:
                 try:
-                    program = parsed(row.fields, Origin(f"{row.file}:{row.line}", row.file, row.line))
+                    program = parsed(
+                        row.fields, Origin(f"{row.file}:{row.line}", row.file, row.line)
+                    )
                 except Rejected as exc:
                     raise BadInput(f"{SETTING}: {row.file}, line {row.line}: {exc.detail}") from exc
                 behaviour = await Probing(sandbox).behaviour(program)

@@ -1,4 +1,5 @@
-"""Where outcomes leave the flow: rows into the run's files, rejects with their place, marks, and who listens."""
+"""Where outcomes leave the flow: rows into the run's files, rejects with their place, marks, and
+who listens."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -67,11 +68,20 @@ class Boundaries:
     async def reject(self, ticket: Ticket, reject: Reject, stage: str) -> None:
         attempt = max(reject.attempt, await self.journal.attempt(reject.kind, reject.id))
         content = {
-            "id": reject.id, "kind": reject.kind, "stage": stage, "reason": reject.reason, "detail": reject.detail,
-            "source": {"id": ticket.origin.id, "file": ticket.origin.file, "line": ticket.origin.line,
-                       "row": ticket.id},
-            "attempt": attempt, **reject.more,
-        }  # fmt: skip
+            "id": reject.id,
+            "kind": reject.kind,
+            "stage": stage,
+            "reason": reject.reason,
+            "detail": reject.detail,
+            "source": {
+                "id": ticket.origin.id,
+                "file": ticket.origin.file,
+                "line": ticket.origin.line,
+                "row": ticket.id,
+            },
+            "attempt": attempt,
+            **reject.more,
+        }
         counts = {f"rejects.{reject.kind}.{reject.reason}": 1, **_module_counts(reject)}
         await self.journal.emit("rejects", f"{reject.kind}:{reject.id}:{attempt}", content, counts)
         ticket.rejects.append(reject.reason)

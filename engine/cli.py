@@ -1,7 +1,9 @@
-"""The command: reads the run file, runs, shows how it goes, and ends with the exit status of DESIGN's contract.
+"""The command: reads the run file, runs, shows how it goes, and ends with the exit status of
+DESIGN's contract.
 
-0 finished; 1 stopped with work left, the same command continues; 2 the command, the run file, the input, a key
-or the folder is wrong; 3 the machine failed, or a bug; 4 an audit found what does not reproduce.
+0 finished; 1 stopped with work left, the same command continues; 2 the command, the run file, the
+input, a key or the folder is wrong; 3 the machine failed, or a bug; 4 an audit found what does not
+reproduce.
 """
 
 import argparse
@@ -45,7 +47,9 @@ SPARE_DESCRIPTORS = 256
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command. Returns its exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.basicConfig(
+        level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
     logging.getLogger("engine.monitor").setLevel(logging.INFO)
     try:
         if arguments and arguments[0] == "init":
@@ -67,8 +71,14 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m engine", usage=USAGE, add_help=True)
     parser.add_argument("run_file", help="a run file (TOML)")
-    parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides",
-                        help="lays a setting over the run file; may be given again")  # fmt: skip
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="section.key=value",
+        dest="overrides",
+        help="lays a setting over the run file; may be given again",
+    )
     parser.add_argument("--fork", metavar="NEWDIR", default="")
     parser.add_argument("--replay-only", action="store_true")
     parser.add_argument("--retry-rejects", metavar="REASON", default="")
@@ -93,7 +103,9 @@ def _run(arguments: Sequence[str]) -> int:
 def _forked(config: Config, new: str) -> Config:
     """The same settings with another folder. Raises: BadInput."""
     if config.folder is None or not (config.folder / "journal.sqlite").exists():
-        raise BadInput(f"--fork {new}: output.dir is {config.output.dir!r}, where there is no run to take results from")
+        raise BadInput(
+            f"--fork {new}: output.dir is {config.output.dir!r}, where there is no run to take results from"
+        )
     output = config.output.model_copy(update={"dir": str(Path(new).absolute())})
     forked = config.model_copy(update={"output": output})
     if forked.folder is not None and forked.folder.resolve() == config.folder.resolve():
@@ -102,14 +114,17 @@ def _forked(config: Config, new: str) -> Config:
 
 
 def _raise_descriptors(config: Config) -> None:
-    """Lets this process open as many files as its connections need. Raises: BadInput where the system forbids it."""
+    """Lets this process open as many files as its connections need. Raises: BadInput where the
+    system forbids it."""
     need = SPARE_DESCRIPTORS + sum(model.concurrency for model in config.models.values())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= need:
         return
     if hard != resource.RLIM_INFINITY and hard < need:
-        raise BadInput(f"models.*.concurrency need {need} open files, and this system allows {hard}: lower them, or "
-                       f"raise the limit (ulimit -Hn {need})")  # fmt: skip
+        raise BadInput(
+            f"models.*.concurrency need {need} open files, and this system allows {hard}: lower them, or "
+            f"raise the limit (ulimit -Hn {need})"
+        )
     resource.setrlimit(resource.RLIMIT_NOFILE, (need, hard))
 
 
@@ -130,26 +145,36 @@ def _compact(arguments: Sequence[str]) -> int:
         dropped = database.compact(reject["source"]["row"] for reject in standing_rejects(folder))
         database.close()
     except (OSError, sqlite3.Error) as exc:
-        raise MachineFailed(f"{folder}: its journal cannot be made smaller: {exc}; it is as it was") from exc
+        raise MachineFailed(
+            f"{folder}: its journal cannot be made smaller: {exc}; it is as it was"
+        ) from exc
     after = (folder / "journal.sqlite").stat().st_size
-    print(f"{folder / 'journal.sqlite'}: {before} bytes, now {after}; {dropped} results were dropped that only finished "
-          "source rows had asked for: going on needs none of them, an extension or a fork would ask again")  # fmt: skip
+    print(
+        f"{folder / 'journal.sqlite'}: {before} bytes, now {after}; {dropped} results were dropped that only finished "
+        "source rows had asked for: going on needs none of them, an extension or a fork would ask again"
+    )
     return 0
 
 
 def _audit(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m engine audit")
     parser.add_argument("dir", help="a run folder")
-    parser.add_argument("--sample", type=int, default=0, metavar="N", help="only N of its finished rows; 0: all")
+    parser.add_argument(
+        "--sample", type=int, default=0, metavar="N", help="only N of its finished rows; 0: all"
+    )
     parsed = parser.parse_args(arguments)
     found = asyncio.run(audit.audit(Path(parsed.dir), parsed.sample))
     for finding in found.findings:
         print(finding)
     if found.elsewhere:
-        print(f"{found.elsewhere} programs were generated by another Python, platform or packages than this audit's")
-    print(f"audited {found.programs} programs with {found.pairs} pairs and {found.rows} rows with {found.answers} answers: "
-          + (f"{len(found.findings)} rows do not reproduce" if found.findings else "all reproduced")
-          + (f"; {found.near_limit} differ near a limit and say so" if found.near_limit else ""))  # fmt: skip
+        print(
+            f"{found.elsewhere} programs were generated by another Python, platform or packages than this audit's"
+        )
+    print(
+        f"audited {found.programs} programs with {found.pairs} pairs and {found.rows} rows with {found.answers} answers: "
+        + (f"{len(found.findings)} rows do not reproduce" if found.findings else "all reproduced")
+        + (f"; {found.near_limit} differ near a limit and say so" if found.near_limit else "")
+    )
     return 4 if found.findings else 0
 
 
@@ -158,20 +183,30 @@ def _batch(arguments: Sequence[str]) -> int:
     parser.add_argument("what", choices=("write", "read"))
     parser.add_argument("run_file", help="a run file (TOML)")
     parser.add_argument("file", help="the batch input file to write, or the result file to read")
-    parser.add_argument("--most", type=int, default=batch.MOST, help="requests in the file, at most")
-    parser.add_argument("--set", action="append", default=[], metavar="section.key=value", dest="overrides")
+    parser.add_argument(
+        "--most", type=int, default=batch.MOST, help="requests in the file, at most"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="section.key=value", dest="overrides"
+    )
     parsed = parser.parse_args(arguments)
     config = load_config(Path(parsed.run_file), parsed.overrides)
     if config.folder is None:
-        raise BadInput("output.dir is empty: a batch needs a run folder, where its results are kept")
+        raise BadInput(
+            "output.dir is empty: a batch needs a run folder, where its results are kept"
+        )
     if parsed.what == "write":
         written = asyncio.run(batch.write(config, Path(parsed.file), parsed.most))
-        print(f"{parsed.file}: {written.requests} requests, which can cost {written.most_usd:.4f} USD at most; "
-              f"{written.waiting} more are needed now")  # fmt: skip
+        print(
+            f"{parsed.file}: {written.requests} requests, which can cost {written.most_usd:.4f} USD at most; "
+            f"{written.waiting} more are needed now"
+        )
         return 0
     taken = asyncio.run(batch.read(config, Path(parsed.file)))
-    print(f"{parsed.file}: {taken.answers} answers, {taken.refused} refusals, {taken.known} that were there already; "
-          f"{taken.failed} failed and will be asked again")  # fmt: skip
+    print(
+        f"{parsed.file}: {taken.answers} answers, {taken.refused} refusals, {taken.known} that were there already; "
+        f"{taken.failed} failed and will be asked again"
+    )
     return 0
 
 
@@ -199,20 +234,30 @@ async def _supervised(config: Config, how: Again, again: str) -> int:
             report = await report_of(engine)
             _tell(config, report)
         if engine.effects.withheld:
-            print(f"{engine.effects.withheld} model calls would be needed to begin with; --replay-only makes none",
-                  file=sys.stderr)  # fmt: skip
+            print(
+                f"{engine.effects.withheld} model calls would be needed to begin with; --replay-only makes none",
+                file=sys.stderr,
+            )
             return 2
         if engine.finished:
             return 0
         left = report["source"]["live"]
-        print(f"stopped; {left} source rows are under way or more are left. To go on: {again}", file=sys.stderr)
+        print(
+            f"stopped; {left} source rows are under way or more are left. To go on: {again}",
+            file=sys.stderr,
+        )
         return 1
 
 
-async def _stop_on_signals(engine: Engine, signals: "asyncio.Queue[str]", running: "asyncio.Task[None]") -> None:
+async def _stop_on_signals(
+    engine: Engine, signals: "asyncio.Queue[str]", running: "asyncio.Task[None]"
+) -> None:
     name = await signals.get()
     grace_s = engine.config.limits.grace_s
-    print(f"{name}: no more is taken in; what is live gets {grace_s:g} s (again: stop at once)", file=sys.stderr)
+    print(
+        f"{name}: no more is taken in; what is live gets {grace_s:g} s (again: stop at once)",
+        file=sys.stderr,
+    )
     engine.stop()
     draining = asyncio.create_task(engine.drained(grace_s))
     second = asyncio.create_task(signals.get())

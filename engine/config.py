@@ -21,7 +21,8 @@ PAPER: dict[str, dict[str, Any]] = {
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """The settings of a run file, `section.key=value` overrides laid over them. Raises: BadInput."""
+    """The settings of a run file, `section.key=value` overrides laid over them. Raises:
+    BadInput."""
     path = Path(path)
     try:
         text = path.read_text("utf-8")
@@ -66,8 +67,10 @@ def _inconsistencies(config: Config) -> list[str]:
     """Mistakes that only show when sections are held against each other."""
     reach, mistakes = config.reach, []
     if not reach.possible:
-        mistakes.append(f"[output] until: {config.output.until!r} does not come after "
-                        f"[source] format {config.source.format!r}")  # fmt: skip
+        mistakes.append(
+            f"[output] until: {config.output.until!r} does not come after "
+            f"[source] format {config.source.format!r}"
+        )
     roles = [
         ("transform", config.transform.model, reach.transform),
         ("inference", config.inference.model, reach.inference),
@@ -77,10 +80,16 @@ def _inconsistencies(config: Config) -> list[str]:
     for role, model, used in roles:
         if used and model not in config.models:
             there = ", ".join(sorted(config.models)) or "none"
-            mistakes.append(f"[{role}] model: there is no section [models.{model}]; there are: {there}")
+            mistakes.append(
+                f"[{role}] model: there is no section [models.{model}]; there are: {there}"
+            )
     if reach.programs and not config.source.parsed:
-        mistakes.append(f"[source] parsed: rows of the format {config.source.format!r} need the file of their programs")
-    if config.limits.budget_usd and not any(m.price.input or m.price.output for m in config.models.values()):
+        mistakes.append(
+            f"[source] parsed: rows of the format {config.source.format!r} need the file of their programs"
+        )
+    if config.limits.budget_usd and not any(
+        m.price.input or m.price.output for m in config.models.values()
+    ):
         mistakes.append("[limits] budget_usd: a budget needs prices: set models.*.price")
     assert config.run.profile in PROFILES
     return mistakes
@@ -108,7 +117,11 @@ def _told(error: Any, name: str, text: str) -> str:
     place = [str(part) for part in error["loc"]]
     where = f"{name}:{line}" if (line := _line(text, place)) else name
     setting = (
-        f"[{'.'.join(place[:-1])}] {place[-1]}" if len(place) > 1 else f"[{place[0]}]" if place else "the run file"
+        f"[{'.'.join(place[:-1])}] {place[-1]}"
+        if len(place) > 1
+        else f"[{place[0]}]"
+        if place
+        else "the run file"
     )
     if error["type"] == "extra_forbidden":
         return f"{where}: {setting}: there is no such setting{_suggestion(place)}"
@@ -126,11 +139,22 @@ def _suggestion(place: list[str]) -> str:
             break
         annotation = fields[key].annotation
         arguments = getattr(annotation, "__args__", ())
-        inner = next((a for a in (annotation, *arguments) if isinstance(a, type) and issubclass(a, BaseModel)), None)
+        inner = next(
+            (
+                a
+                for a in (annotation, *arguments)
+                if isinstance(a, type) and issubclass(a, BaseModel)
+            ),
+            None,
+        )
         if inner is None:
             fields = {}
             break
-        fields = inner.model_fields if annotation is inner else {place[place.index(key) + 1]: _Field(inner)}
+        fields = (
+            inner.model_fields
+            if annotation is inner
+            else {place[place.index(key) + 1]: _Field(inner)}
+        )
     names = [name for name in fields if name != "base"]
     close = difflib.get_close_matches(place[-1], names, n=1)
     if close:

@@ -1,10 +1,12 @@
-"""The engine: a run's resources opened together, source rows fed in, rows coming out, and an orderly end.
+"""The engine: a run's resources opened together, source rows fed in, rows coming out, and an
+orderly end.
 
     async with Engine(load_config("run.toml")) as engine:
         async for sample in engine.stream(source_files):
             ...
 
-No signal handlers and no global state: the command adds those. Everything that is opened is closed on leaving.
+No signal handlers and no global state: the command adds those. Everything that is opened is closed
+on leaving.
 """
 
 import asyncio
@@ -48,12 +50,15 @@ HELD_ROWS = 256
 
 
 class Engine:
-    """One run. Enter it, then use `run`, or `stream` and `submit`; `stop` drains. Not to be entered twice.
+    """One run. Enter it, then use `run`, or `stream` and `submit`; `stop` drains. Not to be entered
+    twice.
 
     Raises, on entering: BadInput, MachineFailed.
     """
 
-    def __init__(self, config: Config, *, world: World | None = None, again: Again | None = None) -> None:
+    def __init__(
+        self, config: Config, *, world: World | None = None, again: Again | None = None
+    ) -> None:
         self.config = config
         self._again = again or Again()
         self.spending = Spending(config.models, config.limits)
@@ -72,8 +77,12 @@ class Engine:
         await self.flow.__aenter__()
         return self
 
-    async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None,
-                        traceback: TracebackType | None) -> None:  # fmt: skip
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         try:
             await self.flow.__aexit__(exc_type, exc, traceback)
         finally:
@@ -87,8 +96,14 @@ class Engine:
         limits = Limits(settings.cpu_s, settings.wall_s, settings.memory_mb << 20)
         self.window = Window(1, config.limits.live_bytes, lambda: self.wiring.demand())
         try:
-            sandbox = Sandbox(limits, workers=settings.workers, kept=1, python=settings.python,
-                              isolation=settings.isolation, changed=self.window.changed)  # fmt: skip
+            sandbox = Sandbox(
+                limits,
+                workers=settings.workers,
+                kept=1,
+                python=settings.python,
+                isolation=settings.isolation,
+                changed=self.window.changed,
+            )
             self.sandbox = await stack.enter_async_context(sandbox)
         except SandboxError as exc:
             raise BadInput(str(exc)) from exc
@@ -96,12 +111,21 @@ class Engine:
         self._fresh = await take_up(config, self.journal, self._again)
         await self.spending.take_up(self.journal)
         counts = await self.journal.counts()
-        self._before = Counter({name: count for name, count in counts.items() if name.startswith("kinds.")})
+        self._before = Counter(
+            {name: count for name, count in counts.items() if name.startswith("kinds.")}
+        )
         session = await stack.enter_async_context(open_session())
         self.effects = Effects(self.journal, self._again.replay_only)
         try:
-            self.wiring = Wiring(config, self.sandbox, self.effects, session, self._world, self.window.changed,
-                                 self.spending)  # fmt: skip
+            self.wiring = Wiring(
+                config,
+                self.sandbox,
+                self.effects,
+                session,
+                self._world,
+                self.window.changed,
+                self.spending,
+            )
             await benchmarks.load(config, self.sandbox, self.wiring.offline.benchmarks)
             nodes = self.wiring.nodes()
             self.admission = Admission(config, self.wiring.feedback)
@@ -110,9 +134,17 @@ class Engine:
         stack.callback(self.admission.close)
         self.window.size = max(2, self.wiring.window_size())
         there = await self.journal.rows(config.output.until)
-        self.boundaries = Boundaries(self.journal, config.output.until, config.limits.max_rows, there)
-        self.flow = Flow(nodes, CodeGraph(), self.boundaries, self.window, queue_size=max(64, self.window.size),
-                         bugs=config.limits.bugs)  # fmt: skip
+        self.boundaries = Boundaries(
+            self.journal, config.output.until, config.limits.max_rows, there
+        )
+        self.flow = Flow(
+            nodes,
+            CodeGraph(),
+            self.boundaries,
+            self.window,
+            queue_size=max(64, self.window.size),
+            bugs=config.limits.bugs,
+        )
         self.flow.on_halt = self._halted
         self.boundaries.filled = self.flow.halt
         stack.push_async_callback(self._report)
@@ -120,7 +152,8 @@ class Engine:
     async def run(self) -> None:
         """Takes all of the configured source through the flow, and returns when nothing is live.
 
-        Raises: EngineError, what stopped it. After `stop` it returns early; `finished` tells the difference.
+        Raises: EngineError, what stopped it. After `stop` it returns early; `finished` tells the
+        difference.
         """
         self.extent.look(self.admission.files())  # says at once that there is nothing, if so
         if self.boundaries.full:
@@ -138,7 +171,9 @@ class Engine:
                         await self._enter(row)
         self.extent.whole = not self._stopping.is_set()
         if not taken and self._fresh and not self._stopping.is_set():
-            raise BadInput(f"source.path: {', '.join(self.config.source.path)}: there is not one row in it")
+            raise BadInput(
+                f"source.path: {', '.join(self.config.source.path)}: there is not one row in it"
+            )
         await self.flow.quiet()
         self._raise_failure()
 
@@ -154,7 +189,8 @@ class Engine:
         self._stopping.set()
 
     async def _looked_up(self) -> AsyncGenerator[tuple[Sighted, bool], None]:
-        """The rows of the source, each with whether it is finished; asked of the journal many at a time."""
+        """The rows of the source, each with whether it is finished; asked of the journal many at a
+        time."""
         chunk: list[Sighted] = []
         size_bytes = 0
         async with aclosing(self.admission.rows()) as rows:
@@ -175,13 +211,24 @@ class Engine:
 
     def _enough(self, taken: int) -> bool:
         most = self.config.limits.max_files
-        return self._stopping.is_set() or self.flow.failure is not None or self.boundaries.full or 0 < most <= taken
+        return (
+            self._stopping.is_set()
+            or self.flow.failure is not None
+            or self.boundaries.full
+            or 0 < most <= taken
+        )
 
     @property
     def finished(self) -> bool:
-        """Whether the whole source (up to max_files) has gone through, no limit having ended it before."""
+        """Whether the whole source (up to max_files) has gone through, no limit having ended it
+        before."""
         stopped = self._stopping.is_set() or self.boundaries.full
-        return not stopped and not self.flow.live and not self.flow.held_back and self.flow.failure is None
+        return (
+            not stopped
+            and not self.flow.live
+            and not self.flow.held_back
+            and self.flow.failure is None
+        )
 
     def stop(self) -> None:
         """Admits no more; what is live goes on to its end."""
@@ -197,7 +244,8 @@ class Engine:
     async def submit(self, source_file: SourceItem) -> list[dict[str, Any]]:
         """All rows of one source file, in the order of their finishing. Raises: EngineError.
 
-        A row that has to wait for the others of a service to be idle (a request that fails again and again) waits.
+        A row that has to wait for the others of a service to be idle (a request that fails again
+        and again) waits.
         """
         rows: list[dict[str, Any]] = []
 
@@ -216,18 +264,25 @@ class Engine:
         return rows
 
     async def stream(
-        self, source_files: Iterable[SourceItem] | AsyncIterable[SourceItem], *, held: int = HELD_ROWS
+        self,
+        source_files: Iterable[SourceItem] | AsyncIterable[SourceItem],
+        *,
+        held: int = HELD_ROWS,
     ) -> AsyncGenerator[dict[str, Any], None]:
-        """The rows of many source files, each as soon as it is final. Closing early cancels what is under way.
+        """The rows of many source files, each as soon as it is final. Closing early cancels what is
+        under way.
 
-        Items are rows (mappings with the fields of source.format), paths, or the text of a source file. held:
-        finished rows that wait for a slow reader before the flow does. Raises: EngineError.
+        Items are rows (mappings with the fields of source.format), paths, or the text of a source
+        file. held: finished rows that wait for a slow reader before the flow does. Raises:
+        EngineError.
         """
         sending, rows = anyio.create_memory_object_stream[dict[str, Any]](held)
         live: set[Ticket] = set()
 
         async def listen(row: Row) -> None:
-            with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody reads any more
+            with suppress(
+                anyio.BrokenResourceError, anyio.ClosedResourceError
+            ):  # nobody reads any more
                 await sending.send(dict(row.content))
 
         feeding = asyncio.create_task(self._feed_all(source_files, listen, live))
@@ -244,7 +299,10 @@ class Engine:
                 ticket.cancel()
 
     async def _feed_all(
-        self, items: Iterable[SourceItem] | AsyncIterable[SourceItem], listen: Listener, live: set[Ticket]
+        self,
+        items: Iterable[SourceItem] | AsyncIterable[SourceItem],
+        listen: Listener,
+        live: set[Ticket],
     ) -> None:
         """Feeds all items and waits for their end; `live` holds the tickets that are not done."""
         with self.flow.feeding():
@@ -285,7 +343,9 @@ class Engine:
             "\n" not in item and await asyncio.to_thread(_is_file, self.config.base / item)
         ):
             async for row in rows_of(
-                files_of([str(item)], self.config.base), self.config.base, self.config.source.code_field
+                files_of([str(item)], self.config.base),
+                self.config.base,
+                self.config.source.code_field,
             ):
                 yield row
         else:
@@ -297,29 +357,41 @@ class Engine:
             raise Stopped("the engine was stopped")
 
     def statistics(self) -> Mapping[str, Any]:
-        """A snapshot for people and machines: counts by kind, what waits where, models, sandbox, spending."""
+        """A snapshot for people and machines: counts by kind, what waits where, models, sandbox,
+        spending."""
         return {
-            "counts": self.flow.counts, "live": self.flow.live, "nodes": self.flow.statistics(),
-            "written": dict(self.boundaries.written), "sandbox": self.sandbox.statistics(),
+            "counts": self.flow.counts,
+            "live": self.flow.live,
+            "nodes": self.flow.statistics(),
+            "written": dict(self.boundaries.written),
+            "sandbox": self.sandbox.statistics(),
             "in_flight": sum(permits.held for permits in self.wiring.permits[1:]),
-            "elapsed_s": self._world.clock() - self.started, "spending": self.spending, "effects": self.effects,
-            "endpoints": {endpoint.told: endpoint.statistics() for endpoint in self.wiring.endpoints.values()},
+            "elapsed_s": self._world.clock() - self.started,
+            "spending": self.spending,
+            "effects": self.effects,
+            "endpoints": {
+                endpoint.told: endpoint.statistics() for endpoint in self.wiring.endpoints.values()
+            },
             "forecast": self.foretold(Counter(self.flow.counts.table()) + self._before),
-        }  # fmt: skip
+        }
 
     def foretold(self, kinds: Mapping[str, int]) -> dict[str, Span] | None:
-        """What the run will have cost in the end, by role and, as "", in all; None where too little is known yet."""
+        """What the run will have cost in the end, by role and, as "", in all; None where too little
+        is known yet."""
         return self.spending.foretold(self.extent.expected, kinds, self.config.prediction.samples)
 
     async def _report(self) -> None:
-        """Writes report.json; a run that could not begin or a machine that failed leaves the old one."""
+        """Writes report.json; a run that could not begin or a machine that failed leaves the old
+        one."""
         try:
             await write_report(self)
         except (EngineError, OSError) as exc:
             logger.warning("report.json could not be written: %s", exc)
 
 
-async def _each(items: Iterable[SourceItem] | AsyncIterable[SourceItem]) -> AsyncIterator[SourceItem]:
+async def _each(
+    items: Iterable[SourceItem] | AsyncIterable[SourceItem],
+) -> AsyncIterator[SourceItem]:
     if isinstance(items, (str, Path, Mapping)):
         yield items
     elif isinstance(items, AsyncIterable):

@@ -1,7 +1,9 @@
-"""The journal's SQLite file: opened under a lock, checked, brought to this version's schema, and asked.
+"""The journal's SQLite file: opened under a lock, checked, brought to this version's schema, and
+asked.
 
-All of it runs in the journal's own thread. The file may lie on a network file system: it is locked exclusively
-before write-ahead logging is switched on, so that no memory is shared, and one run holds one folder.
+All of it runs in the journal's own thread. The file may lie on a network file system: it is locked
+exclusively before write-ahead logging is switched on, so that no memory is shared, and one run
+holds one folder.
 """
 
 import logging
@@ -17,7 +19,8 @@ from engine.lock import Lock
 logger = logging.getLogger(__name__)
 SCHEMA = 3
 CHECKED_BYTES = 256 << 20
-"""A larger journal's effects are not read through at every start; a damaged one among them is found when it is used."""
+"""A larger journal's effects are not read through at every start; a damaged one among them is found
+when it is used."""
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE effects (id INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB NOT NULL, packed INTEGER NOT NULL DEFAULT 0, source TEXT);
@@ -68,7 +71,9 @@ class Database:
 
     def _connect(self) -> None:
         path = ":memory:" if self.path is None else str(self.path)
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.5)
+        self._connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, timeout=0.5
+        )
         try:
             self.run("PRAGMA locking_mode=EXCLUSIVE")
             self.run("PRAGMA journal_mode=WAL")
@@ -85,7 +90,9 @@ class Database:
             raise
         except sqlite3.DatabaseError as exc:
             self.connection.close()
-            if self._lock is None or ("file is not a database" not in str(exc) and "malformed" not in str(exc)):
+            if self._lock is None or (
+                "file is not a database" not in str(exc) and "malformed" not in str(exc)
+            ):
                 raise
             raise MachineFailed(
                 f"{self.path}: damaged beyond reading ({exc}). Take another output.dir; what this folder's files hold "
@@ -104,7 +111,9 @@ class Database:
             found = str(int(found) + 1)
             self.run("UPDATE meta SET value = ? WHERE name = 'schema'", found)
         if found != str(SCHEMA):
-            raise BadInput(f"{self.folder}: its journal has the schema {found}, this version writes {SCHEMA}")
+            raise BadInput(
+                f"{self.folder}: its journal has the schema {found}, this version writes {SCHEMA}"
+            )
 
     def _damage(self) -> list[str]:
         """Tables with damaged pages, by name."""
@@ -120,7 +129,8 @@ class Database:
             return False
 
     def _salvage(self, damaged: list[str]) -> None:
-        """Copies what can be read into a new file and keeps the old one beside. Effects may be lost, nothing else."""
+        """Copies what can be read into a new file and keeps the old one beside. Effects may be
+        lost, nothing else."""
         assert self.path is not None
         if damaged != ["effects"]:
             raise MachineFailed(
@@ -135,7 +145,8 @@ class Database:
         fresh.run("DELETE FROM meta")
         for table in SMALL:
             for row in self.rows(f"SELECT * FROM {table}"):  # noqa: S608  # names of ours
-                fresh.run(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", *row)  # noqa: S608  # names of ours
+                # names of ours
+                fresh.run(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", *row)  # noqa: S608
         kept = 0
         for row in self._readable():
             fresh.run("INSERT OR IGNORE INTO effects VALUES (?, ?, ?, ?, ?)", *row)
@@ -149,8 +160,14 @@ class Database:
         for rest in ("-wal", "-shm"):
             self.path.with_name(self.path.name + rest).unlink(missing_ok=True)
         fresh.path.replace(self.path)
-        logger.warning("%s had damaged pages: %d recorded results were saved, about %d are lost and will be asked for "
-                       "again; the damaged file is %s", self.path, kept, max(0, last - kept), aside.name)  # fmt: skip
+        logger.warning(
+            "%s had damaged pages: %d recorded results were saved, about %d are lost and will be asked for "
+            "again; the damaged file is %s",
+            self.path,
+            kept,
+            max(0, last - kept),
+            aside.name,
+        )
         self._connect()
 
     def _readable(self) -> Iterator[tuple[Any, ...]]:
@@ -172,18 +189,29 @@ class Database:
     def attach(self, path: Path) -> None:
         """Opens another run's journal for reading. Raises: BadInput, FolderInUse."""
         if not path.exists():
-            raise BadInput(f"{path}: there is no journal to take results from; was the folder moved or deleted?")
-        # without a write-ahead log beside it nothing is under way, and the file can be read as it is
+            raise BadInput(
+                f"{path}: there is no journal to take results from; was the folder moved or deleted?"
+            )
+        # without a write-ahead log beside it nothing is under way, and the file can be read as it
+        # is
         clean = not path.with_name(path.name + "-wal").exists()
-        other = sqlite3.connect(f"{path.as_uri()}?{'immutable=1' if clean else 'mode=rw'}", uri=True, timeout=0.5,
-                                check_same_thread=False)  # fmt: skip
+        other = sqlite3.connect(
+            f"{path.as_uri()}?{'immutable=1' if clean else 'mode=rw'}",
+            uri=True,
+            timeout=0.5,
+            check_same_thread=False,
+        )
         try:
             other.execute("PRAGMA query_only=ON")
             found = other.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()[0]
         except sqlite3.OperationalError as exc:
-            raise FolderInUse(f"{path.parent}: another run holds this folder{Lock(path.parent).holder()}") from exc
+            raise FolderInUse(
+                f"{path.parent}: another run holds this folder{Lock(path.parent).holder()}"
+            ) from exc
         if found != str(SCHEMA):
-            raise BadInput(f"{path}: its schema is {found}; go on with that folder once, which brings it to {SCHEMA}")
+            raise BadInput(
+                f"{path}: its schema is {found}; go on with that folder once, which brings it to {SCHEMA}"
+            )
         self._attached = other
 
     def rows_of_attached(self, statement: str, *values: Any) -> list[Any]:
@@ -195,7 +223,11 @@ class Database:
         settings = self.rows_of_attached("SELECT value FROM meta WHERE name = 'settings'")
         rows = dict(self.rows_of_attached("SELECT name, rows FROM files"))
         rows[""] = self.rows_of_attached("SELECT count(*) FROM marks")[0][0]
-        return settings[0][0] if settings else None, dict(self.rows_of_attached("SELECT name, count FROM counts")), rows
+        return (
+            settings[0][0] if settings else None,
+            dict(self.rows_of_attached("SELECT name, count FROM counts")),
+            rows,
+        )
 
     def beat(self) -> None:
         """To be called every few seconds: tells other hosts that this run is there."""
@@ -221,18 +253,25 @@ class Database:
         return dict(self.rows(statement))
 
     def compact(self, kept: Iterable[str]) -> int:
-        """Drops the results that only finished source rows asked for, and gives back the pages that are free.
+        """Drops the results that only finished source rows asked for, and gives back the pages that
+        are free.
 
-        kept: source rows whose results stay, finished or not. Returns how many results were dropped.
+        kept: source rows whose results stay, finished or not. Returns how many results were
+        dropped.
         """
         self.run("BEGIN IMMEDIATE")
         self.run("CREATE TEMP TABLE kept (id TEXT PRIMARY KEY)")
-        self.connection.executemany("INSERT OR IGNORE INTO kept VALUES (?)", ((id_,) for id_ in kept))
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO kept VALUES (?)", ((id_,) for id_ in kept)
+        )
         dropped = self.connection.execute(
             "DELETE FROM effects WHERE source IN (SELECT id FROM marks WHERE ending = '') "
             "AND source NOT IN (SELECT id FROM kept)"
         ).rowcount
-        self.run("INSERT OR REPLACE INTO meta VALUES ('compacted', ?)", datetime.now(UTC).isoformat(timespec="seconds"))
+        self.run(
+            "INSERT OR REPLACE INTO meta VALUES ('compacted', ?)",
+            datetime.now(UTC).isoformat(timespec="seconds"),
+        )
         self.run("COMMIT")
         self.run("VACUUM")
         self.run("PRAGMA wal_checkpoint(TRUNCATE)")

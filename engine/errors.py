@@ -1,13 +1,11 @@
 """What ends a run or keeps it from starting. Each carries the exit status of the command.
 
-EngineError
-├── BadInput            2  the command, the run file, the input, a key or the folder is wrong
-│   └── FolderInUse     2  another run holds the folder
-├── OutOfService        1  an endpoint is gone; the same command continues
-├── Stopped             1  asked to stop; the same command continues
-├── Full                1  the output has the rows that limits.max_rows allows; a higher one continues
-├── MachineFailed       3  disk, permissions, processes
-└── TooManyBugs         3  unexpected exceptions past limits.bugs
+EngineError ├── BadInput            2  the command, the run file, the input, a key or the folder is
+wrong │   └── FolderInUse     2  another run holds the folder ├── OutOfService        1  an endpoint
+is gone; the same command continues ├── Stopped             1  asked to stop; the same command
+continues ├── Full                1  the output has the rows that limits.max_rows allows; a higher
+one continues ├── MachineFailed       3  disk, permissions, processes └── TooManyBugs         3
+unexpected exceptions past limits.bugs
 """
 
 
@@ -45,7 +43,9 @@ class Full(EngineError):
     exit_status = 1
 
     def __init__(self, most: int) -> None:
-        super().__init__(f"limits.max_rows: {most} rows are written; raise it and give the same command to go on")
+        super().__init__(
+            f"limits.max_rows: {most} rows are written; raise it and give the same command to go on"
+        )
 
 
 class MachineFailed(EngineError):

@@ -1,8 +1,10 @@
-"""A switch for tests: this process dies when it comes to a point for the so-many-th time since its first new result.
+"""A switch for tests: this process dies when it comes to a point for the so-many-th time since its
+first new result.
 
-`ENGINE_FAULT=point:count` in the environment kills it with SIGKILL, `point:count:thread` ends only the thread that comes
-there; `arm` does something else in its place. Points, in the order in which a result passes them: made (a call has
-answered), begin, commit (before), committed, append (with half of the rows written), appended.
+`ENGINE_FAULT=point:count` in the environment kills it with SIGKILL, `point:count:thread` ends only
+the thread that comes there; `arm` does something else in its place. Points, in the order in which a
+result passes them: made (a call has answered), begin, commit (before), committed, append (with half
+of the rows written), appended.
 """
 
 import os
@@ -23,8 +25,8 @@ def end_thread() -> None:
 
 @dataclass(slots=True)
 class Switch:
-    """point: where; left: how many more times it is passed before; blow: what happens then. made: this process has made
-    a first new result; passes before do not count."""
+    """point: where; left: how many more times it is passed before; blow: what happens then. made:
+    this process has made a first new result; passes before do not count."""
 
     point: str = ""
     left: int = 0

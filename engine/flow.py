@@ -1,7 +1,9 @@
-"""Actors around stages: every record goes to its stage as soon as it is ready, and every source row is accounted for.
+"""Actors around stages: every record goes to its stage as soon as it is ready, and every source row
+is accounted for.
 
-A stage is a plain async callable; its actor owns the inbox, the workers and the failures. Edges forward block
-when the next inbox is full, edges back never do, so that any graph with bounded loops ends at any queue size.
+A stage is a plain async callable; its actor owns the inbox, the workers and the failures. Edges
+forward block when the next inbox is full, edges back never do, so that any graph with bounded loops
+ends at any queue size.
 """
 
 import asyncio
@@ -16,7 +18,15 @@ from typing import Any, Protocol
 import anyio
 import anyio.abc
 
-from engine.errors import BadInput, EngineError, Full, MachineFailed, OutOfService, Stopped, TooManyBugs
+from engine.errors import (
+    BadInput,
+    EngineError,
+    Full,
+    MachineFailed,
+    OutOfService,
+    Stopped,
+    TooManyBugs,
+)
 from engine.inbox import Inbox
 from engine.tickets import SOURCE, Conservation, Ticket, Window, Withheld
 from sandbox import JobRefused, SandboxError
@@ -32,7 +42,8 @@ PARKED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A stage in the graph; nodes are given in the order of the flow, which tells forward edges from back ones."""
+    """A stage in the graph; nodes are given in the order of the flow, which tells forward edges
+    from back ones."""
 
     name: str
     stage: Stage
@@ -59,7 +70,8 @@ class Sink(Protocol):
     """Where outcomes go. What it has returned from is durable."""
 
     async def cross(self, ticket: Ticket, record: Any) -> Any | None:
-        """What goes on of a record between two nodes: itself, possibly amended, or None if it leaves the run here."""
+        """What goes on of a record between two nodes: itself, possibly amended, or None if it
+        leaves the run here."""
         ...
 
     async def row(self, ticket: Ticket, row: Row) -> None: ...
@@ -72,13 +84,24 @@ class Sink(Protocol):
 
 
 class Flow:
-    """The running graph. Use as an async context manager; `failure` holds what stopped it, if anything did."""
+    """The running graph. Use as an async context manager; `failure` holds what stopped it, if
+    anything did."""
 
-    def __init__(self, nodes: Sequence[Node], graph: Graph, sink: Sink, window: Window, *, queue_size: int = 64,
-                 bugs: int = 20) -> None:  # fmt: skip
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        graph: Graph,
+        sink: Sink,
+        window: Window,
+        *,
+        queue_size: int = 64,
+        bugs: int = 20,
+    ) -> None:
         self.nodes = {node.name: node for node in nodes}
         self.order = {node.name: place for place, node in enumerate(nodes)}
-        self.inboxes: dict[str, Inbox[tuple[Ticket, Any]]] = {node.name: Inbox(queue_size) for node in nodes}
+        self.inboxes: dict[str, Inbox[tuple[Ticket, Any]]] = {
+            node.name: Inbox(queue_size) for node in nodes
+        }
         self.busy: Counter[str] = Counter()
         self.counts = Conservation()
         self.failure: EngineError | None = None
@@ -86,7 +109,8 @@ class Flow:
         self._graph = graph
         self._sink = sink
         self.halted: EngineError | None = None
-        """What keeps further source rows out, if anything does: a budget, an endpoint gone. What is live drains."""
+        """What keeps further source rows out, if anything does: a budget, an endpoint gone. What is
+        live drains."""
         self.on_halt: Callable[[EngineError], None] = lambda _: None
         self.held_back = 0
         """Source rows of which some record waits for a later process."""
@@ -126,8 +150,11 @@ class Flow:
 
     @property
     def live_counts(self) -> Counter[str]:
-        """What has come so far of the source rows that are live or held back, by name as in `Conservation.table`."""
-        return sum((Counter(ticket.counts.table()) for ticket in self._tickets), Counter(self._left))
+        """What has come so far of the source rows that are live or held back, by name as in
+        `Conservation.table`."""
+        return sum(
+            (Counter(ticket.counts.table()) for ticket in self._tickets), Counter(self._left)
+        )
 
     def statistics(self) -> Mapping[str, tuple[int, int]]:
         """Of each node: records waiting, records worked on."""
@@ -148,7 +175,8 @@ class Flow:
             self._take_up_parked()
 
     def halt(self, error: EngineError) -> None:
-        """Lets nothing more in; what is live goes on as far as it can, so that what is under way is not lost."""
+        """Lets nothing more in; what is live goes on as far as it can, so that what is under way is
+        not lost."""
         if self.halted is None:
             self.halted = error
             logger.error("%s; what is under way is finished", error)
@@ -174,7 +202,9 @@ class Flow:
         for counts in (self.counts, ticket.counts):
             counts.opened(self._graph.identity(record)[0])
         await self.inboxes[node].put((ticket, record), self._graph.urgency(record))
-        await asyncio.sleep(0)  # lets it take its permit, so that demand is measured and not guessed
+        await asyncio.sleep(
+            0
+        )  # lets it take its permit, so that demand is measured and not guessed
 
     async def refuse(self, ticket: Ticket, reject: Reject, stage: str) -> None:
         """Accounts for a source row that cannot become a record."""
@@ -246,15 +276,19 @@ class Flow:
         except Exception as exc:  # the one place: a bug costs its record, and past a bound the run
             self._bugs_left -= 1
             detail = "".join(traceback.format_exception(exc))[-4000:]
-            logger.error("%s: a bug rejects %s %s: %s", node.name, kind, id_, detail)  # noqa: TRY400  # detail has it
+            # detail has it
+            logger.error("%s: a bug rejects %s %s: %s", node.name, kind, id_, detail)  # noqa: TRY400
             if self._bugs_left < 0:
                 raise TooManyBugs(
                     f"{node.name}: more unexpected exceptions than limits.bugs; the last: {exc!r}"
                 ) from exc
             return (Reject(id_, kind, "bug", detail),)
 
-    async def _settle(self, node: Node, ticket: Ticket, record: Any, outcomes: tuple[Any, ...]) -> None:
-        """Writes what is finished, sends on what is not, and takes the record itself off the count."""
+    async def _settle(
+        self, node: Node, ticket: Ticket, record: Any, outcomes: tuple[Any, ...]
+    ) -> None:
+        """Writes what is finished, sends on what is not, and takes the record itself off the
+        count."""
         onward: list[Any] = []
         later: list[Any] = []
         kinds: list[tuple[str, bool]] = []
@@ -295,15 +329,19 @@ class Flow:
         self._take_up_parked()
 
     def _park(self, node: Node, ticket: Ticket, record: Any) -> None:
-        """Keeps a record until nothing else moves; its source row makes room for others meanwhile."""
+        """Keeps a record until nothing else moves; its source row makes room for others
+        meanwhile."""
         self._parked.append((node, ticket, record))
         if not ticket.parked:
             ticket.parked = True
             self.window.leave(ticket)
 
     def _take_up_parked(self) -> None:
-        """Sends what is parked once more, when nothing else is left to do or too much has gathered."""
-        if self._parked and ((not self._moving and not self._feeding) or len(self._parked) > PARKED):
+        """Sends what is parked once more, when nothing else is left to do or too much has
+        gathered."""
+        if self._parked and (
+            (not self._moving and not self._feeding) or len(self._parked) > PARKED
+        ):
             parked, self._parked = self._parked, []
             self._moving += len(parked)
             for node, ticket, record in parked:

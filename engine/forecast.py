@@ -1,8 +1,10 @@
-"""What a run will have cost in the end, with an interval: from what its records have cost so far, by part of the work.
+"""What a run will have cost in the end, with an interval: from what its records have cost so far,
+by part of the work.
 
-Each part's total is the product of what is known about it: source rows, questions a row, calls a question, the price of
-a call. Each factor is taken over the records that have come that far, so that those which end early (a decline costs one
-call) do not stand for the others. The interval is two standard errors of the product, by the delta method.
+Each part's total is the product of what is known about it: source rows, questions a row, calls a
+question, the price of a call. Each factor is taken over the records that have come that far, so
+that those which end early (a decline costs one call) do not stand for the others. The interval is
+two standard errors of the product, by the delta method.
 """
 
 import math
@@ -20,7 +22,8 @@ SIGMAS = 2.0
 
 @dataclass(slots=True)
 class Extent:
-    """How much source there is: known once it has been read, and before that by the share of bytes that was."""
+    """How much source there is: known once it has been read, and before that by the share of bytes
+    that was."""
 
     most: int = 0
     """Rows that are taken at most; 0: all."""
@@ -93,12 +96,18 @@ class Forecast:
     def add(self, role: str, price: float) -> None:
         self.calls.setdefault(role, Calls()).add(price)
 
-    def of(self, rows: int | None, kinds: Mapping[str, int], used: Mapping[str, Mapping[str, Any]], spent: str,
-           samples: int) -> dict[str, Span] | None:  # fmt: skip
+    def of(
+        self,
+        rows: int | None,
+        kinds: Mapping[str, int],
+        used: Mapping[str, Mapping[str, Any]],
+        spent: str,
+        samples: int,
+    ) -> dict[str, Span] | None:
         """The span of each part and, as "", of all; None where too little is known.
 
-        rows: source rows in all. kinds: `Conservation.table` of the folder. used: by part, its calls and what they cost,
-        under the name `spent`. samples: answers wanted of each question.
+        rows: source rows in all. kinds: `Conservation.table` of the folder. used: by part, its
+        calls and what they cost, under the name `spent`. samples: answers wanted of each question.
         """
         files = Counter(kinds)["kinds.file.finished"] + Counter(kinds)["kinds.file.rejected"]
         questions = Counter(kinds)["kinds.question.read"]

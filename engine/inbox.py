@@ -1,4 +1,5 @@
-"""A stage's queue: bounded for what comes from upstream, never blocking for what comes back round a loop."""
+"""A stage's queue: bounded for what comes from upstream, never blocking for what comes back round a
+loop."""
 
 import asyncio
 import heapq

@@ -1,10 +1,12 @@
-"""The journal: what was paid for, what was written, what is finished. One SQLite file, one thread that writes it.
+"""The journal: what was paid for, what was written, what is finished. One SQLite file, one thread
+that writes it.
 
 - effects: the result of every model call and sandboxed run, by the content of its request.
 - the outbox (`engine.outbox`): the rows of the run's files, committed here first and then appended.
 - marks: the source rows that are finished, with their end. counts: what the report adds up.
 
-Every call returns only when what it wrote is on disk (group commit). A folder of None keeps all in memory.
+Every call returns only when what it wrote is on disk (group commit). A folder of None keeps all in
+memory.
 """
 
 import asyncio
@@ -49,14 +51,17 @@ class LeaseRow:
 class Journal:
     """Use as an async context manager; all methods may be called from the loop's thread only.
 
-    own_thread: write in a thread of its own; without one the loop waits for the disk, which a simulation wants.
+    own_thread: write in a thread of its own; without one the loop waits for the disk, which a
+    simulation wants.
     """
 
     def __init__(self, folder: Path | None, *, own_thread: bool = True) -> None:
         self._own_thread = own_thread
         self._draining: asyncio.Handle | None = None
         self._folder = folder
-        self._queue: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = (
+            queue.SimpleQueue()
+        )
         self._thread: threading.Thread | None = None
         self._failed: MachineFailed | None = None
         self._database = Database(folder)
@@ -71,13 +76,19 @@ class Journal:
             self._outbox.recover()
             return self
         opened: asyncio.Future[None] = self._loop.create_future()
-        self._thread = threading.Thread(target=self._serve, args=(opened,), name="journal", daemon=True)
+        self._thread = threading.Thread(
+            target=self._serve, args=(opened,), name="journal", daemon=True
+        )
         self._thread.start()
         await opened
         return self
 
-    async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None,
-                        traceback: TracebackType | None) -> None:  # fmt: skip
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         if self._thread is None:
             self._drain()
             self._close()
@@ -91,19 +102,27 @@ class Journal:
         return await self._do(lambda: self._effect(key, source))
 
     async def attach(self, journal: Path) -> None:
-        """Looks results up in another run's journal as well, and writes nothing to it. Raises: BadInput, FolderInUse."""
+        """Looks results up in another run's journal as well, and writes nothing to it. Raises:
+        BadInput, FolderInUse."""
         await self._do(lambda: self._database.attach(journal))
 
     async def attached(self) -> tuple[str | None, dict[str, int], dict[str, int]]:
-        """Of the run that is attached: its settings, its counts, the rows of its files and, as "", finished sources."""
+        """Of the run that is attached: its settings, its counts, the rows of its files and, as "",
+        finished sources."""
         return await self._do(self._database.of_attached)
 
-    async def record(self, key: bytes, value: bytes, counts: Mapping[str, int] | None = None, source: str = "",
-                     leases: Sequence[LeaseRow] = ()) -> None:  # fmt: skip
+    async def record(
+        self,
+        key: bytes,
+        value: bytes,
+        counts: Mapping[str, int] | None = None,
+        source: str = "",
+        leases: Sequence[LeaseRow] = (),
+    ) -> None:
         """Records the result of a request and adds its counts; the first one recorded stays.
 
-        source: the row that asked; once it is finished and no other has asked the same, no resume needs the result.
-        leases: those that it ends.
+        source: the row that asked; once it is finished and no other has asked the same, no resume
+        needs the result. leases: those that it ends.
         """
 
         def work() -> None:
@@ -113,7 +132,8 @@ class Journal:
         await self._do(work)
 
     async def lease(self, lease: LeaseRow, counts: Mapping[str, int]) -> None:
-        """Records what may be billed for a request before it is sent, in place of what stood there; adds counts."""
+        """Records what may be billed for a request before it is sent, in place of what stood there;
+        adds counts."""
 
         def work() -> None:
             row = (lease.id, lease.model, lease.role, lease.input_tokens, lease.output_tokens)
@@ -124,7 +144,10 @@ class Journal:
 
     async def leases(self) -> list[LeaseRow]:
         """What was under way when an earlier process was killed."""
-        return [LeaseRow(*row) for row in await self._do(lambda: self._database.rows("SELECT * FROM leases"))]
+        return [
+            LeaseRow(*row)
+            for row in await self._do(lambda: self._database.rows("SELECT * FROM leases"))
+        ]
 
     async def end_leases(self, leases: Sequence[LeaseRow], counts: Mapping[str, int]) -> None:
         """Takes leases away and adds counts."""
@@ -135,9 +158,16 @@ class Journal:
 
         await self._do(work)
 
-    async def emit(self, file: str, id_: str, content: Mapping[str, Any], counts: Mapping[str, int],
-                   most: int = 0) -> int:  # fmt: skip
-        """Appends a row to `<file>.jsonl` and adds its counts, once for each id. Returns its line number, from 0.
+    async def emit(
+        self,
+        file: str,
+        id_: str,
+        content: Mapping[str, Any],
+        counts: Mapping[str, int],
+        most: int = 0,
+    ) -> int:
+        """Appends a row to `<file>.jsonl` and adds its counts, once for each id. Returns its line
+        number, from 0.
 
         most: rows that the file may have (0: any number). Raises: Full, where it has them.
         """
@@ -148,13 +178,15 @@ class Journal:
         await self._do(lambda: self._tally(id_, counts))
 
     async def mark(self, id_: str, ending: str, kinds: Mapping[str, int] | None = None) -> None:
-        """Marks a source row as finished ("") or rejected (its reason). kinds: what came of it, for the report."""
+        """Marks a source row as finished ("") or rejected (its reason). kinds: what came of it, for
+        the report."""
         await self._do(lambda: self._mark(id_, ending, kinds or {}))
 
     async def marked(self, ids: Sequence[str]) -> dict[str, str]:
         """How those of the source rows that are finished have ended."""
         wanted = ", ".join("?" * len(ids))
-        statement = f"SELECT id, ending FROM marks WHERE id IN ({wanted})"  # noqa: S608  # question marks only
+        # question marks only
+        statement = f"SELECT id, ending FROM marks WHERE id IN ({wanted})"  # noqa: S608
         return await self._do(lambda: dict(self._database.rows(statement, *ids)))
 
     async def unmark(self) -> None:
@@ -163,11 +195,18 @@ class Journal:
 
     async def rows(self, file: str) -> int:
         """How many rows a file has."""
-        return int(await self._do(lambda: self._database.first("SELECT rows FROM files WHERE name = ?", file)) or 0)
+        return int(
+            await self._do(
+                lambda: self._database.first("SELECT rows FROM files WHERE name = ?", file)
+            )
+            or 0
+        )
 
     async def endings(self) -> dict[str, int]:
         """How many source rows ended how."""
-        return await self._do(lambda: self._database.table("SELECT ending, count(*) FROM marks GROUP BY ending"))
+        return await self._do(
+            lambda: self._database.table("SELECT ending, count(*) FROM marks GROUP BY ending")
+        )
 
     async def counts(self) -> dict[str, int]:
         return await self._do(lambda: self._database.table("SELECT name, count FROM counts"))
@@ -178,10 +217,14 @@ class Journal:
 
     async def note(self, name: str) -> str | None:
         """A remembered word about the run, such as its settings."""
-        return await self._do(lambda: self._database.first("SELECT value FROM meta WHERE name = ?", name))
+        return await self._do(
+            lambda: self._database.first("SELECT value FROM meta WHERE name = ?", name)
+        )
 
     async def remember(self, name: str, value: str) -> None:
-        await self._do(lambda: self._database.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, value))
+        await self._do(
+            lambda: self._database.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, value)
+        )
 
     async def _do(self, work: Callable[[], T]) -> T:
         if self._failed is not None:
@@ -193,7 +236,8 @@ class Journal:
         return await future
 
     def _abandon(self, work: "list[tuple[Callable[[], Any], asyncio.Future[Any]]]") -> None:
-        """Tells all who wait that nothing is written any more; in the loop's thread, where nobody can come later."""
+        """Tells all who wait that nothing is written any more; in the loop's thread, where nobody
+        can come later."""
         waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
         _tell([(entry[1], None, self._failed) for entry in (*work, *waiting) if entry is not None])
 
@@ -205,10 +249,12 @@ class Journal:
             self._commit([entry for entry in batch if entry is not None])
 
     async def retry(self, rejects: Iterable[tuple[str, str, str, int]], reason: str) -> int:
-        """Takes rejects up again. rejects: (kind, id, source row, attempt of the line that stands) of each.
+        """Takes rejects up again. rejects: (kind, id, source row, attempt of the line that stands)
+        of each.
 
-        Their source rows are not finished any more, refusals of that reason are forgotten, and what is rejected once
-        more gets the next attempt. Returns how many were taken up now, and not by an earlier such call.
+        Their source rows are not finished any more, refusals of that reason are forgotten, and what
+        is rejected once more gets the next attempt. Returns how many were taken up now, and not by
+        an earlier such call.
         """
         return await self._do(lambda: self._retry(tuple(rejects), reason))
 
@@ -257,7 +303,8 @@ class Journal:
         return batch
 
     def _commit(self, batch: "list[tuple[Callable[[], Any], asyncio.Future[Any]]]") -> None:
-        """Does a batch of work in one transaction, appends its rows, and only then tells those who wait."""
+        """Does a batch of work in one transaction, appends its rows, and only then tells those who
+        wait."""
         results: list[tuple[asyncio.Future[Any], Any, Exception | None]] = []
         try:
             if self._failed is not None:
@@ -266,9 +313,14 @@ class Journal:
             if batch:
                 results = self._committed(batch)
         except (OSError, sqlite3.Error, MachineFailed) as exc:
-            self._failed = exc if isinstance(exc, MachineFailed) else MachineFailed(
-                f"{self._folder}: the journal or a file beside it cannot be written: {exc}; nothing that was "
-                "acknowledged is lost, and the same command continues")  # fmt: skip
+            self._failed = (
+                exc
+                if isinstance(exc, MachineFailed)
+                else MachineFailed(
+                    f"{self._folder}: the journal or a file beside it cannot be written: {exc}; nothing that was "
+                    "acknowledged is lost, and the same command continues"
+                )
+            )
             results = [(future, None, self._failed) for _, future in batch]
         except Exception as exc:  # a bug in one piece of work must not leave the others waiting
             logger.exception("the journal failed")
@@ -313,15 +365,22 @@ class Journal:
 
     def _record(self, key: bytes, value: bytes, counts: Mapping[str, int], source: str) -> None:
         packed = self._packer.compress(value) if len(value) >= PACKED_BYTES else value
-        self._database.run("INSERT OR IGNORE INTO effects (key, value, packed, source) VALUES (?, ?, ?, ?)", key,
-                           packed, int(packed is not value), source or None)  # fmt: skip
+        self._database.run(
+            "INSERT OR IGNORE INTO effects (key, value, packed, source) VALUES (?, ?, ?, ?)",
+            key,
+            packed,
+            int(packed is not value),
+            source or None,
+        )
         self._add(counts)
 
     def _end_leases(self, leases: Sequence[LeaseRow]) -> None:
         for lease in leases:
             self._database.run("DELETE FROM leases WHERE id = ?", lease.id)
 
-    def _emit(self, file: str, id_: str, content: Mapping[str, Any], counts: Mapping[str, int], most: int) -> int:
+    def _emit(
+        self, file: str, id_: str, content: Mapping[str, Any], counts: Mapping[str, int], most: int
+    ) -> int:
         row, new = self._outbox.emit(file, id_, content, most)
         if new:
             self._add(counts)
@@ -334,8 +393,12 @@ class Journal:
 
     def _add(self, counts: Mapping[str, int]) -> None:
         for name, count in counts.items():
-            self._database.run("INSERT INTO counts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET "
-                               "count = count + excluded.count", name, count)  # fmt: skip
+            self._database.run(
+                "INSERT INTO counts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET "
+                "count = count + excluded.count",
+                name,
+                count,
+            )
 
     def _mark(self, id_: str, ending: str, kinds: Mapping[str, int]) -> None:
         self._forget(id_)
@@ -344,7 +407,9 @@ class Journal:
 
     def _forget(self, id_: str) -> None:
         """Takes a mark away, and what it has added to the report."""
-        kinds = json.loads(self._database.first("SELECT kinds FROM marks WHERE id = ?", id_) or "{}")
+        kinds = json.loads(
+            self._database.first("SELECT kinds FROM marks WHERE id = ?", id_) or "{}"
+        )
         self._database.run("DELETE FROM marks WHERE id = ?", id_)
         self._add({name: -count for name, count in kinds.items()})
 
@@ -355,15 +420,21 @@ class Journal:
     def _retry(self, rejects: tuple[tuple[str, str, str, int], ...], reason: str) -> int:
         taken = 0
         for kind, id_, source, attempt in rejects:
-            there = self._database.first("SELECT attempt FROM retried WHERE kind = ? AND id = ?", kind, id_)
+            there = self._database.first(
+                "SELECT attempt FROM retried WHERE kind = ? AND id = ?", kind, id_
+            )
             if there is not None and there > attempt:
                 continue
             taken += 1
-            self._database.run("INSERT OR REPLACE INTO retried VALUES (?, ?, ?)", kind, id_, attempt + 1)
+            self._database.run(
+                "INSERT OR REPLACE INTO retried VALUES (?, ?, ?)", kind, id_, attempt + 1
+            )
             self._forget(source)
             self._add({f"rejects.{kind}.{reason}": -1})
         refusal = f'{{"rejected":["{reason}",%'
-        self._database.run("DELETE FROM effects WHERE packed = 0 AND CAST(value AS TEXT) LIKE ?", refusal)
+        self._database.run(
+            "DELETE FROM effects WHERE packed = 0 AND CAST(value AS TEXT) LIKE ?", refusal
+        )
         return taken
 
     def _close(self) -> None:

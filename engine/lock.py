@@ -1,8 +1,10 @@
-"""Who holds a run folder: told to those who are refused, and held against other hosts where a disk is shared.
+"""Who holds a run folder: told to those who are refused, and held against other hosts where a disk
+is shared.
 
-SQLite's own lock decides between processes that see the same kernel, and between hosts where the file system carries
-locks. `run.lock` names the holder. On a network file system, where locks may be switched off, it is also a lock by
-itself: as long as its holder on another host was heard of within STALE_S.
+SQLite's own lock decides between processes that see the same kernel, and between hosts where the
+file system carries locks. `run.lock` names the holder. On a network file system, where locks may be
+switched off, it is also a lock by itself: as long as its holder on another host was heard of within
+STALE_S.
 """
 
 import json
@@ -17,7 +19,20 @@ from engine.errors import FolderInUse
 
 BEAT_S = 5.0
 STALE_S = 30.0
-NETWORK = ("nfs", "cifs", "smb", "lustre", "ceph", "gluster", "fuse", "9p", "beegfs", "gpfs", "afs", "virtiofs")
+NETWORK = (
+    "nfs",
+    "cifs",
+    "smb",
+    "lustre",
+    "ceph",
+    "gluster",
+    "fuse",
+    "9p",
+    "beegfs",
+    "gpfs",
+    "afs",
+    "virtiofs",
+)
 """Beginnings of the names of file systems that other hosts may write to."""
 
 
@@ -32,7 +47,11 @@ class Lock:
     def take(self) -> None:
         """Raises: FolderInUse, OSError."""
         found = self._read()
-        if found.get("host") not in (None, socket.gethostname()) and shared(self.path.parent) and not self._stale():
+        if (
+            found.get("host") not in (None, socket.gethostname())
+            and shared(self.path.parent)
+            and not self._stale()
+        ):
             raise FolderInUse(
                 f"{self.path.parent}: another run holds this folder (output.dir){self.holder()}. If it has been killed, "
                 f"the same command continues {STALE_S:g} s after it was last heard of"
@@ -52,7 +71,11 @@ class Lock:
     def holder(self) -> str:
         """Who holds the folder, in words."""
         found = self._read()
-        return f": process {found['pid']} on {found['host']} since {found['since']}" if found.get("pid") else ""
+        return (
+            f": process {found['pid']} on {found['host']} since {found['since']}"
+            if found.get("pid")
+            else ""
+        )
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -63,10 +86,13 @@ class Lock:
 
     def _write(self) -> None:
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        self.path.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}) + "\n")
+        self.path.write_text(
+            json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}) + "\n"
+        )
 
     def _stale(self) -> bool:
-        """Whether its holder was last heard of too long ago, by the clock of the file system itself."""
+        """Whether its holder was last heard of too long ago, by the clock of the file system
+        itself."""
         probe = self.path.with_name("run.lock.now")
         probe.write_text("")
         now_s = probe.stat().st_mtime
@@ -75,7 +101,8 @@ class Lock:
 
 
 def shared(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
-    """Whether other hosts may write to `folder`. Source: proc_pid_mountinfo(5): mount point 5th, type after ` - `."""
+    """Whether other hosts may write to `folder`. Source: proc_pid_mountinfo(5): mount point 5th,
+    type after ` - `."""
     try:
         lines = mounts.read_text().splitlines()
     except OSError:

@@ -1,4 +1,5 @@
-"""Shows a running engine to a person: one line that moves on a terminal, a log line now and then elsewhere."""
+"""Shows a running engine to a person: one line that moves on a terminal, a log line now and then
+elsewhere."""
 
 import asyncio
 import logging
@@ -32,15 +33,21 @@ def line_of(statistics: dict[str, Any] | Any) -> str:
     """One line: how far, what is under way, what came of it."""
     counts, written = statistics["counts"], statistics["written"]
     elapsed_s = max(statistics["elapsed_s"], 1e-9)
-    rows = sum(count for name, count in written.items() if name not in ("programs", "rejects", "questions"))
+    rows = sum(
+        count for name, count in written.items() if name not in ("programs", "rejects", "questions")
+    )
     sandbox = statistics["sandbox"]
     parts = [
-        f"{elapsed_s:.0f} s", f"{counts.read['file']} files" if counts.read["file"] else "",
-        f"{written.get('programs', 0)} programs", f"{rows} rows ({rows / elapsed_s:.1f}/s)",
-        f"{written.get('rejects', 0)} rejects", f"{statistics['live']} live",
-        f"{statistics['in_flight']} calls in flight", f"{sandbox.running} sandboxed runs",
+        f"{elapsed_s:.0f} s",
+        f"{counts.read['file']} files" if counts.read["file"] else "",
+        f"{written.get('programs', 0)} programs",
+        f"{rows} rows ({rows / elapsed_s:.1f}/s)",
+        f"{written.get('rejects', 0)} rejects",
+        f"{statistics['live']} live",
+        f"{statistics['in_flight']} calls in flight",
+        f"{sandbox.running} sandboxed runs",
         _spent(statistics),
-    ]  # fmt: skip
+    ]
     return "  ".join(part for part in parts if part)
 
 

@@ -1,4 +1,5 @@
-"""How often a thing was seen before, on disk and not in memory: 10^7 rows must not cost a gigabyte."""
+"""How often a thing was seen before, on disk and not in memory: 10^7 rows must not cost a
+gigabyte."""
 
 import hashlib
 import sqlite3
@@ -11,7 +12,9 @@ class Occurrences:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute("PRAGMA journal_mode=OFF")
         self._database.execute("PRAGMA synchronous=OFF")
-        self._database.execute("CREATE TABLE seen (digest BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID")
+        self._database.execute(
+            "CREATE TABLE seen (digest BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID"
+        )
 
     def __call__(self, text: str) -> int:
         """How often this was asked of the same text before: 0, 1, 2 ..."""
@@ -22,7 +25,12 @@ class Occurrences:
         return int(found[0])
 
     def __contains__(self, text: str) -> bool:
-        return self._database.execute("SELECT 1 FROM seen WHERE digest = ?", (_digest(text),)).fetchone() is not None
+        return (
+            self._database.execute(
+                "SELECT 1 FROM seen WHERE digest = ?", (_digest(text),)
+            ).fetchone()
+            is not None
+        )
 
     def close(self) -> None:
         self._database.close()

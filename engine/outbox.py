@@ -1,7 +1,8 @@
-"""The run's files, written through the journal: a row is committed there first, and then appended by one writer.
+"""The run's files, written through the journal: a row is committed there first, and then appended
+by one writer.
 
-So a file can lack its last rows after a kill, but never holds half a row or a row twice; opening appends what is
-missing from the known offset. Nothing is ever truncated, searched or made again.
+So a file can lack its last rows after a kill, but never holds half a row or a row twice; opening
+appends what is missing from the known offset. Nothing is ever truncated, searched or made again.
 """
 
 import json
@@ -30,7 +31,8 @@ class Outbox:
         self._pending: dict[str, list[bytes]] = {}
 
     def recover(self) -> None:
-        """Appends to the files what was committed and not yet written when the last run ended. Raises: BadInput."""
+        """Appends to the files what was committed and not yet written when the last run ended.
+        Raises: BadInput."""
         if self._folder is None:
             return
         for name, known in self._database.table("SELECT name, bytes FROM files").items():
@@ -42,17 +44,26 @@ class Outbox:
     def _missing(self, path: Path, name: str, known: int) -> list[bytes]:
         there = path.stat().st_size if path.exists() else 0
         if there > known:
-            raise BadInput(f"{path}: it has {there} bytes where the journal wrote {known}; something else wrote to it")
+            raise BadInput(
+                f"{path}: it has {there} bytes where the journal wrote {known}; something else wrote to it"
+            )
         missing: list[bytes] = []
-        for offset, line in self._database.rows("SELECT offset, line FROM outbox WHERE file = ? ORDER BY offset", name):
+        for offset, line in self._database.rows(
+            "SELECT offset, line FROM outbox WHERE file = ? ORDER BY offset", name
+        ):
             if offset + len(line) > there:
                 missing.append(line[max(0, there - offset) :])
         if there + sum(map(len, missing)) != known:
-            raise BadInput(f"{path}: it has lost bytes that were safely written: {there} of {known} are there")
+            raise BadInput(
+                f"{path}: it has lost bytes that were safely written: {there} of {known} are there"
+            )
         return missing
 
-    def emit(self, file: str, id_: str, content: Mapping[str, Any], most: int = 0) -> tuple[int, bool]:
-        """Puts a row in line, once for each id. Returns its line number, from 0, and whether it is new.
+    def emit(
+        self, file: str, id_: str, content: Mapping[str, Any], most: int = 0
+    ) -> tuple[int, bool]:
+        """Puts a row in line, once for each id. Returns its line number, from 0, and whether it is
+        new.
 
         most: rows that the file may have (0: any number). Raises: Full.
         """
@@ -73,7 +84,8 @@ class Outbox:
         return int(row), True
 
     def append(self) -> None:
-        """Writes the committed rows to their files, whole rows in one write each batch. Raises: OSError."""
+        """Writes the committed rows to their files, whole rows in one write each batch. Raises:
+        OSError."""
         for name, lines in self._pending.items():
             view = memoryview(b"".join(lines))
             self._unsynced += len(view)
@@ -90,7 +102,9 @@ class Outbox:
         assert self._folder is not None
         if name not in self._descriptors:
             path = self._folder / f"{name}.jsonl"
-            self._descriptors[name] = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._descriptors[name] = os.open(
+                path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
+            )
         return self._descriptors[name]
 
     def sync(self) -> None:
@@ -104,8 +118,10 @@ class Outbox:
         if self._folder is None:
             return True
         with suppress(OSError):
-            return all(os.path.samestat(os.fstat(fd), (self._folder / f"{name}.jsonl").stat())
-                       for name, fd in self._descriptors.items())  # fmt: skip
+            return all(
+                os.path.samestat(os.fstat(fd), (self._folder / f"{name}.jsonl").stat())
+                for name, fd in self._descriptors.items()
+            )
         return False
 
     def close(self) -> None:
@@ -120,5 +136,7 @@ def line_of(content: Mapping[str, Any], row: int) -> bytes:
         content = {**content, "index": row}
     try:
         return json.dumps(content, ensure_ascii=False).encode() + b"\n"
-    except UnicodeEncodeError:  # a lone surrogate from somebody's file: escaped, it is at least valid JSON
+    except (
+        UnicodeEncodeError
+    ):  # a lone surrogate from somebody's file: escaped, it is at least valid JSON
         return json.dumps(content).encode() + b"\n"

@@ -1,4 +1,5 @@
-"""The journal around the two ports: a request is looked up by its content, and its result is durable before use.
+"""The journal around the two ports: a request is looked up by its content, and its result is
+durable before use.
 
 One flight per key: while a request is under way, whoever asks the same waits for its result.
 """
@@ -99,12 +100,15 @@ class Effects:
 
 def key_of(request: Any) -> bytes:
     """The key of a request: its content."""
-    return hashlib.sha256(json.dumps(request, sort_keys=True).encode("utf-8", "surrogatepass")).digest()
+    return hashlib.sha256(
+        json.dumps(request, sort_keys=True).encode("utf-8", "surrogatepass")
+    ).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class JournalledModel:
-    """A model whose answers, and final refusals, are recorded. section: its name in the run file."""
+    """A model whose answers, and final refusals, are recorded. section: its name in the run
+    file."""
 
     section: str
     model: Model
@@ -135,7 +139,9 @@ class JournalledModel:
             raise Unavailable(self.effects.closed)
         if not self.spending.bounded:
             return await self._answered(request, None)
-        lease = self.spending.lease(self.effects.journal, self.name, request.role, request.messages, most_tokens(body))
+        lease = self.spending.lease(
+            self.effects.journal, self.name, request.role, request.messages, most_tokens(body)
+        )
         try:
             return await self._answered(replace(request, meter=lease), lease)
         finally:
@@ -153,7 +159,9 @@ class JournalledModel:
 
 def identity(request: ChatRequest, body: Mapping[str, Any]) -> Mapping[str, Any]:
     """What an answer depends on: the body, with the seeds of all samples but the first."""
-    if request.seed == 0 == body.get("seed"):  # the first is the same answer whether more are wanted or not
+    if (
+        request.seed == 0 == body.get("seed")
+    ):  # the first is the same answer whether more are wanted or not
         return {name: value for name, value in body.items() if name != "seed"}
     return body
 
@@ -167,7 +175,9 @@ def refusal(exc: Rejected) -> bytes:
     return orjson.dumps({"rejected": [exc.reason, exc.detail]})
 
 
-def answered(answer: Answer, spending: Spending, model: str, role: str, lease: Lease | None = None) -> Made:
+def answered(
+    answer: Answer, spending: Spending, model: str, role: str, lease: Lease | None = None
+) -> Made:
     """An answer as it is recorded, with its price."""
     usage = replace(answer.usage, usd=spending.usd_of(model, answer.usage))
     counts = spending.add(model, role, usage, lease.dearest if lease else None)
@@ -190,45 +200,120 @@ class JournalledSandbox:
     def isolation(self) -> str:
         return self.sandbox.isolation
 
-    async def run(self, code: str, entrypoint: str, arguments: str | dict[str, Any], *, urgency: int = 0,
-                  limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                  trace: Trace | None = None, clock: Clock | None = None, salt: int = 0) -> Run:  # fmt: skip
-        runs = await self.run_many(code, entrypoint, [arguments], urgency=urgency, limits=limits, seed=seed,
-                                   hash_seed=hash_seed, trace=trace, clock=clock, salt=salt)  # fmt: skip
+    async def run(
+        self,
+        code: str,
+        entrypoint: str,
+        arguments: str | dict[str, Any],
+        *,
+        urgency: int = 0,
+        limits: Limits | None = None,
+        seed: int = 0,
+        hash_seed: int = 0,
+        trace: Trace | None = None,
+        clock: Clock | None = None,
+        salt: int = 0,
+    ) -> Run:
+        runs = await self.run_many(
+            code,
+            entrypoint,
+            [arguments],
+            urgency=urgency,
+            limits=limits,
+            seed=seed,
+            hash_seed=hash_seed,
+            trace=trace,
+            clock=clock,
+            salt=salt,
+        )
         return runs[0]
 
-    async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
-                       urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                       trace: Trace | None = None, clock: Clock | None = None, salt: int = 0,
-                       total_cpu_s: float = math.inf, all_or_nothing: bool = False) -> list[Run]:  # fmt: skip
+    async def run_many(
+        self,
+        code: str,
+        entrypoint: str,
+        arguments: Sequence[str | dict[str, Any]],
+        *,
+        urgency: int = 0,
+        limits: Limits | None = None,
+        seed: int = 0,
+        hash_seed: int = 0,
+        trace: Trace | None = None,
+        clock: Clock | None = None,
+        salt: int = 0,
+        total_cpu_s: float = math.inf,
+        all_or_nothing: bool = False,
+    ) -> list[Run]:
         async def make() -> Made:
-            runs = await self.sandbox.run_many(code, entrypoint, arguments, urgency=urgency, limits=limits, seed=seed,
-                                               hash_seed=hash_seed, trace=trace, clock=clock, salt=salt,
-                                               total_cpu_s=total_cpu_s, all_or_nothing=all_or_nothing)  # fmt: skip
+            runs = await self.sandbox.run_many(
+                code,
+                entrypoint,
+                arguments,
+                urgency=urgency,
+                limits=limits,
+                seed=seed,
+                hash_seed=hash_seed,
+                trace=trace,
+                clock=clock,
+                salt=salt,
+                total_cpu_s=total_cpu_s,
+                all_or_nothing=all_or_nothing,
+            )
             return Made(orjson.dumps([asdict(run) for run in runs]))
 
         request = {
-            "run": [code, entrypoint, list(arguments)], "seeds": [seed, hash_seed],
-            "trace": trace and asdict(trace), "clock": clock and asdict(clock), "salt": salt, "total_cpu_s": str(total_cpu_s), "all_or_nothing": all_or_nothing,
+            "run": [code, entrypoint, list(arguments)],
+            "seeds": [seed, hash_seed],
+            "trace": trace and asdict(trace),
+            "clock": clock and asdict(clock),
+            "salt": salt,
+            "total_cpu_s": str(total_cpu_s),
+            "all_or_nothing": all_or_nothing,
             **self._where(limits),
-        }  # fmt: skip
+        }
         return [_run(row) for row in orjson.loads(await self.effects.of(key_of(request), make))]
 
-    async def draw(self, code: str, entrypoint: str, *, calls: int, distinct: int, seed: int, value_bytes: int,
-                   cpu_s: float, urgency: int = 1, limits: Limits | None = None) -> Draws:  # fmt: skip
+    async def draw(
+        self,
+        code: str,
+        entrypoint: str,
+        *,
+        calls: int,
+        distinct: int,
+        seed: int,
+        value_bytes: int,
+        cpu_s: float,
+        urgency: int = 1,
+        limits: Limits | None = None,
+    ) -> Draws:
         async def make() -> Made:
-            draws = await self.sandbox.draw(code, entrypoint, calls=calls, distinct=distinct, seed=seed, cpu_s=cpu_s,
-                                            value_bytes=value_bytes, urgency=urgency, limits=limits)  # fmt: skip
+            draws = await self.sandbox.draw(
+                code,
+                entrypoint,
+                calls=calls,
+                distinct=distinct,
+                seed=seed,
+                cpu_s=cpu_s,
+                value_bytes=value_bytes,
+                urgency=urgency,
+                limits=limits,
+            )
             return Made(orjson.dumps(asdict(draws)))
 
-        request = {"draw": [code, entrypoint, calls, distinct, seed, value_bytes, cpu_s], **self._where(limits)}
+        request = {
+            "draw": [code, entrypoint, calls, distinct, seed, value_bytes, cpu_s],
+            **self._where(limits),
+        }
         found = orjson.loads(await self.effects.of(key_of(request), make))
         texts = {name: tuple(found[name]) for name in ("values", "errors", "refused")}
         return Draws(**{**found, **texts, "run": _run(found["run"])})
 
     def _where(self, limits: Limits | None) -> dict[str, Any]:
-        return {"limits": asdict(limits or self.sandbox.limits), "guest": self.guest.fingerprint(),
-                "harness": self.sandbox.version}  # fmt: skip
+        return {
+            "limits": asdict(limits or self.sandbox.limits),
+            "guest": self.guest.fingerprint(),
+            "harness": self.sandbox.version,
+        }
 
 
 def _run(row: dict[str, Any]) -> Run:

@@ -1,4 +1,5 @@
-"""The programs that rows below `parsed` are about, found by id or by line number without holding them all."""
+"""The programs that rows below `parsed` are about, found by id or by line number without holding
+them all."""
 
 from array import array
 from collections import OrderedDict
@@ -28,7 +29,9 @@ class ProgramBook:
         self._held: OrderedDict[int, Program] = OrderedDict()
         for number, path in enumerate(self._files):
             if path.suffix != ".jsonl":
-                raise BadInput(f"source.parsed: {path} must be plain .jsonl, since rows are looked up in it")
+                raise BadInput(
+                    f"source.parsed: {path} must be plain .jsonl, since rows are looked up in it"
+                )
             self._index(number, path)
 
     def _index(self, number: int, path: Path) -> None:
@@ -47,12 +50,19 @@ class ProgramBook:
             raise BadInput(f"source.parsed: {path} cannot be read: {exc.strerror}") from exc
 
     def of(self, row: Mapping[str, Any]) -> Program:
-        """The program of a row: by its own `program`, else by itemid, a line number from 0. Raises: Rejected."""
+        """The program of a row: by its own `program`, else by itemid, a line number from 0. Raises:
+        Rejected."""
         item = self._by_id.get(row["program"]) if isinstance(row.get("program"), str) else None
         if item is None:
             item = row.get("itemid")
-            if not isinstance(item, int) or isinstance(item, bool) or not 0 <= item < len(self._places):
-                raise Rejected("no_program", f"source.parsed holds no program {row.get('program', item)!r}")
+            if (
+                not isinstance(item, int)
+                or isinstance(item, bool)
+                or not 0 <= item < len(self._places)
+            ):
+                raise Rejected(
+                    "no_program", f"source.parsed holds no program {row.get('program', item)!r}"
+                )
         if item in self._held:
             self._held.move_to_end(item)
             return self._held[item]
@@ -68,6 +78,8 @@ class ProgramBook:
             raw = file.readline()
         found = row_of(raw, path.name, item + 1)
         if found.fields is None:
-            raise Rejected("no_program", f"source.parsed: row {item} of {path.name}: {found.detail}")
+            raise Rejected(
+                "no_program", f"source.parsed: row {item} of {path.name}: {found.detail}"
+            )
         origin = self._entry.origin(found.fields, path.name, item + 1, item, 0)
         return parsed(found.fields, origin)

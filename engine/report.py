@@ -1,4 +1,5 @@
-"""report.json and the summary: what went in, what came out, what was dropped and why, what it cost."""
+"""report.json and the summary: what went in, what came out, what was dropped and why, what it
+cost."""
 
 import json
 from collections import Counter, defaultdict
@@ -40,14 +41,18 @@ async def report_of(engine: "Engine") -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "source": {
-            "read": finished + sum(endings.values()) + live, "finished": finished,
-            "rejected": dict(sorted(endings.items())), "live": live,
+            "read": finished + sum(endings.values()) + live,
+            "finished": finished,
+            "rejected": dict(sorted(endings.items())),
+            "live": live,
         },
         "kinds": _kinds(by_kind),
         "samples": nested.get("samples", {}),
         "verdicts": nested.get("verdicts", {}),
         "rejects": nested.get("rejects", {}),
-        "missing_modules": dict(sorted(nested.get("missing_modules", {}).items(), key=lambda item: -item[1])),
+        "missing_modules": dict(
+            sorted(nested.get("missing_modules", {}).items(), key=lambda item: -item[1])
+        ),
         "verdicts_by_output": nested.get("verdicts_by_output", {}),
         "cut_share": _cut_share(nested.get("verdicts", {})),
         "equalities": nested.get("equalities", {}),
@@ -56,25 +61,34 @@ async def report_of(engine: "Engine") -> dict[str, Any]:
         "yield": nested.get("yield", {}),
         "unasked": nested.get("unasked", {}),
         "samples_saved": nested.get("samples_saved", 0),
-        "spending": {**engine.spending.row(), "unit": "usd" if engine.spending.priced else "tokens",
-                     "forecast": foretold and {role or "all": span.row() for role, span in foretold.items()}},
+        "spending": {
+            **engine.spending.row(),
+            "unit": "usd" if engine.spending.priced else "tokens",
+            "forecast": foretold and {role or "all": span.row() for role, span in foretold.items()},
+        },
         "this_process": {
             "elapsed_s": round(engine.statistics()["elapsed_s"], 3),
-            "effects_made": engine.effects.made, "effects_replayed": engine.effects.replayed,
+            "effects_made": engine.effects.made,
+            "effects_replayed": engine.effects.replayed,
         },
         "isolation": engine.sandbox.isolation,
         "unseen_packages": list(engine.sandbox.guest.unseen),
         "journal_bytes": await engine.journal.size_bytes(),
-    }  # fmt: skip
+    }
 
 
 def _kinds(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """read = finished + rejected + live for each kind of record: of finished source rows, and of those live now."""
+    """read = finished + rejected + live for each kind of record: of finished source rows, and of
+    those live now."""
     tree = _nested(counts).get("kinds", {})
     rows = {
-        kind: {name: found.get(name, 0) for name in ("read", "finished", "rejected")} for kind, found in tree.items()
+        kind: {name: found.get(name, 0) for name in ("read", "finished", "rejected")}
+        for kind, found in tree.items()
     }
-    return {kind: {**row, "live": row["read"] - row["finished"] - row["rejected"]} for kind, row in rows.items()}
+    return {
+        kind: {**row, "live": row["read"] - row["finished"] - row["rejected"]}
+        for kind, row in rows.items()
+    }
 
 
 def _cut_share(verdicts: Mapping[str, Any]) -> float | None:
@@ -97,7 +111,9 @@ def _panel(counts: Mapping[str, Any]) -> dict[str, Any]:
 def _nested(counts: Mapping[str, int]) -> dict[str, Any]:
     """`a.b.c: n` as `{a: {b: {c: n}}}`."""
     tree: dict[str, Any] = defaultdict(dict)
-    for name, count in sorted((name, count) for name, count in counts.items() if not name.startswith(SPENT)):
+    for name, count in sorted(
+        (name, count) for name, count in counts.items() if not name.startswith(SPENT)
+    ):
         *path, last = name.split(".")
         place: Any = tree
         for key in path:
@@ -125,24 +141,31 @@ def summary(report: Mapping[str, Any]) -> list[str]:
     for kind, name in (("program", "programs"), ("question", "questions")):
         if kind in kinds:
             one = kinds[kind]
-            lines.append(f"{name:<13} {one['read']:>8} made  = {one['finished']} finished + {one['rejected']} rejected"
-                         f" + {one['live']} live")  # fmt: skip
+            lines.append(
+                f"{name:<13} {one['read']:>8} made  = {one['finished']} finished + {one['rejected']} rejected"
+                f" + {one['live']} live"
+            )
     if report["samples"]:
         total = sum(report["samples"].values())
         told = ", ".join(
-            f"{count} {name.replace('_', ' ')}" for name, count in sorted(report["samples"].items(), key=_order)
+            f"{count} {name.replace('_', ' ')}"
+            for name, count in sorted(report["samples"].items(), key=_order)
         )
         lines.append(f"samples       {total:>8} rows  = {told}")
     for kind, reasons in report["rejects"].items():
-        told = ", ".join(f"{count} {name}" for name, count in sorted(reasons.items(), key=lambda item: -item[1]))
+        told = ", ".join(
+            f"{count} {name}" for name, count in sorted(reasons.items(), key=lambda item: -item[1])
+        )
         lines.append(f"rejected      {sum(reasons.values()):>8} {kind + 's':<9} {told}")
     if report["unasked"]:
         told = ", ".join(f"{count} {name}" for name, count in report["unasked"].items())
         lines.append(f"not asked     {sum(report['unasked'].values()):>8} pairs     {told}")
     here = report["this_process"]
-    lines.append(f"this process  {here['elapsed_s']:.1f} s, {here['effects_made']} calls made, "
-                 f"{here['effects_replayed']} answered from the journal, {report['spending']['usd']:.4f} USD in all; "
-                 f"sandbox: {report['isolation']}")  # fmt: skip
+    lines.append(
+        f"this process  {here['elapsed_s']:.1f} s, {here['effects_made']} calls made, "
+        f"{here['effects_replayed']} answered from the journal, {report['spending']['usd']:.4f} USD in all; "
+        f"sandbox: {report['isolation']}"
+    )
     return lines
 
 

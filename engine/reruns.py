@@ -34,7 +34,8 @@ class Finding:
 
 @dataclass(slots=True)
 class Audit:
-    """What an audit has looked at and found. near_limit: rows that differ where a limit is near, and are not held wrong."""
+    """What an audit has looked at and found. near_limit: rows that differ where a limit is near,
+    and are not held wrong."""
 
     programs: int = 0
     pairs: int = 0
@@ -48,8 +49,8 @@ class Audit:
 
 @dataclass(slots=True)
 class Known:
-    """A program of the folder, once it has been run again. failed: its pairs that do not come again; named: there is a
-    finding of it; posed: its questions."""
+    """A program of the folder, once it has been run again. failed: its pairs that do not come
+    again; named: there is a finding of it; posed: its questions."""
 
     program: Program
     failed: frozenset[str] = frozenset()
@@ -58,7 +59,8 @@ class Known:
 
 
 class Reruns:
-    """An index of the programs in some files; each is run again once. vouched: whether the run itself has gated them."""
+    """An index of the programs in some files; each is run again once. vouched: whether the run
+    itself has gated them."""
 
     def __init__(self, box: Sandbox, entry: Entry, found: Audit, *, vouched: bool) -> None:
         self.box = box
@@ -123,7 +125,11 @@ class Reruns:
             return frozenset()  # a program of others, which the run has not vouched for
         self.found.programs += 1
         self.found.pairs += len(pairs)
-        code, inputs, seed = program.sections.code, [pair.input for pair in pairs], seed_of(program.id)
+        code, inputs, seed = (
+            program.sections.code,
+            [pair.input for pair in pairs],
+            seed_of(program.id),
+        )
         here = program.found.get("environment") == environment(self.box.guest)
         self.found.elsewhere += not here
         faults: list[str] = []
@@ -132,12 +138,19 @@ class Reruns:
         for pair, run in zip(pairs, runs, strict=True):
             if run.value != pair.output:
                 given = short(run.value if run.value is not None else f"{run.status}: {run.error}")
-                faults.append(f"the input {short(pair.input)} gives {given}, not {short(pair.output)}")
+                faults.append(
+                    f"the input {short(pair.input)} gives {given}, not {short(pair.output)}"
+                )
                 failed.add(pair.id)
             elif here:
-                now = replace(pair, steps=run.steps, lines=run.lines, mutates=run.mutated, coerced=run.coerced)
-                faults += [f"{name} of the input {short(pair.input)}: {getattr(now, name)}, not {getattr(pair, name)}"
-                           for name in OF_PAIR if getattr(pair, name) != getattr(now, name)]  # fmt: skip
+                now = replace(
+                    pair, steps=run.steps, lines=run.lines, mutates=run.mutated, coerced=run.coerced
+                )
+                faults += [
+                    f"{name} of the input {short(pair.input)}: {getattr(now, name)}, not {getattr(pair, name)}"
+                    for name in OF_PAIR
+                    if getattr(pair, name) != getattr(now, name)
+                ]
         told = fields.get("pairs", [])
         if [row.get("id") for row in told] != [pair.id for pair in program.pairs]:
             faults.append("the ids of its pairs are not those of their inputs")
@@ -149,8 +162,11 @@ class Reruns:
                 failed |= {pair.id for pair in pairs}
         if program.sections.check and not faults:
             checks = await self.box.run_many(program.sections.check, "input_check", inputs)
-            faults += [f"input_check refuses {short(pair.input)}"
-                       for pair, run in zip(pairs, checks, strict=True) if run.value != "true"]  # fmt: skip
+            faults += [
+                f"input_check refuses {short(pair.input)}"
+                for pair, run in zip(pairs, checks, strict=True)
+                if run.value != "true"
+            ]
         if faults:
             self._named.add(program.id)
             self.found.findings.append(self.finding(program.id, faults[0]))

@@ -1,6 +1,8 @@
-"""The run file's settings: every key, its meaning, unit, default and bounds. `load_config` is in engine.config.
+"""The run file's settings: every key, its meaning, unit, default and bounds. `load_config` is in
+engine.config.
 
-Sections are named as in the run file. A model of pydantic for each, so that all mistakes are told at once.
+Sections are named as in the run file. A model of pydantic for each, so that all mistakes are told
+at once.
 """
 
 from pathlib import Path
@@ -13,8 +15,12 @@ from stages.prediction import SKIPPED, Skip
 from stages.profile import ProfileName
 from stages.records import Direction, Variant
 
-Format = Literal["raw", "questions", "unified", "parsed", "messages", "generations", "verified", "revision"]
-Until = Literal["questions", "unified", "parsed", "messages", "generations", "verified", "revision", "samples"]
+Format = Literal[
+    "raw", "questions", "unified", "parsed", "messages", "generations", "verified", "revision"
+]
+Until = Literal[
+    "questions", "unified", "parsed", "messages", "generations", "verified", "revision", "samples"
+]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -32,20 +38,28 @@ def _listed(value: Any) -> Any:
 
 
 class RunSettings(Section):
-    profile: ProfileName = Field("clean", description="clean: what good data needs; paper: the published method")
+    profile: ProfileName = Field(
+        "clean", description="clean: what good data needs; paper: the published method"
+    )
 
 
 class SourceSettings(Section):
     path: list[str] = Field([], description="file, glob, folder or a list of them")
     format: Format = Field("raw", description="the boundary at which rows enter")
-    code_field: str = Field("content", min_length=1, description="raw only: the field that holds the code")
-    parsed: list[str] = Field([], description="for messages and below: the programs that the rows are about")
+    code_field: str = Field(
+        "content", min_length=1, description="raw only: the field that holds the code"
+    )
+    parsed: list[str] = Field(
+        [], description="for messages and below: the programs that the rows are about"
+    )
 
     _listed = field_validator("path", "parsed", mode="before")(_listed)
 
 
 class OutputSettings(Section):
-    dir: str = Field("out", description="the run folder; empty keeps the journal in memory and writes no files")
+    dir: str = Field(
+        "out", description="the run folder; empty keeps the journal in memory and writes no files"
+    )
     until: Until = Field("samples", description="the boundary at which rows leave")
 
 
@@ -63,34 +77,60 @@ class ModelSettings(Section):
         "openai", description="openai: any compatible server; simulated: embedded"
     )
     base_url: list[str] = Field(
-        default_factory=lambda: ["http://127.0.0.1:8000/v1"], min_length=1, description="one or a list"
+        default_factory=lambda: ["http://127.0.0.1:8000/v1"],
+        min_length=1,
+        description="one or a list",
     )
-    model: str = Field("", description="the model's name at its server; a simulated one is named simulated by default")
-    api_key_env: str = Field("", description="the name of the environment variable with the key, never the key")
+    model: str = Field(
+        "",
+        description="the model's name at its server; a simulated one is named simulated by default",
+    )
+    api_key_env: str = Field(
+        "", description="the name of the environment variable with the key, never the key"
+    )
     concurrency: Positive = Field(256, description="requests at once, at most")
     timeout_s: float = Field(600.0, gt=0, description="seconds for one request in all")
     connect_timeout_s: float = Field(30.0, gt=0, description="seconds to connect")
-    read_timeout_s: float = Field(0.0, ge=0, description="seconds without a byte of the reply; 0: timeout_s alone")
-    requests_per_minute: float = Field(0.0, ge=0, description="what the provider allows; 0: no limit")
-    tokens_per_minute: float = Field(0.0, ge=0, description="input and output together; 0: no limit")
+    read_timeout_s: float = Field(
+        0.0, ge=0, description="seconds without a byte of the reply; 0: timeout_s alone"
+    )
+    requests_per_minute: float = Field(
+        0.0, ge=0, description="what the provider allows; 0: no limit"
+    )
+    tokens_per_minute: float = Field(
+        0.0, ge=0, description="input and output together; 0: no limit"
+    )
     hedge: float = Field(
-        0.0, ge=0, lt=1,
+        0.0,
+        ge=0,
+        lt=1,
         description="a request slower than this share of the last ones is sent again elsewhere, and both are paid for; 0: never",
-    )  # fmt: skip
-    headers: dict[str, str] = Field(default_factory=dict, description="further headers; no secrets, they are stored")
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict, description="further headers; no secrets, they are stored"
+    )
     headers_env: dict[str, str] = Field(
-        default_factory=dict, description="further headers, by the name of the environment variable with the value"
+        default_factory=dict,
+        description="further headers, by the name of the environment variable with the value",
     )
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
         "max_tokens", description="the name under which the server wants the limit of an answer"
     )
-    attempts: Positive = Field(8, description="failures of one request, while others are served, before it gives up")
+    attempts: Positive = Field(
+        8, description="failures of one request, while others are served, before it gives up"
+    )
     price: Price = Field(default_factory=Price)
-    extra_body: dict[str, Any] = Field(default_factory=dict, description="further fields of every request")
+    extra_body: dict[str, Any] = Field(
+        default_factory=dict, description="further fields of every request"
+    )
     wrong: Share = Field(0.45, description="simulated only: share of wrong first answers")
-    wrong_again: Share = Field(0.7, description="simulated only: share of wrong answers in later turns")
+    wrong_again: Share = Field(
+        0.7, description="simulated only: share of wrong answers in later turns"
+    )
     seed: int = Field(0, description="simulated only: seeds its mistakes")
-    recorded: str = Field("", description="simulated only: its replies to transform questions; empty: the starter's")
+    recorded: str = Field(
+        "", description="simulated only: its replies to transform questions; empty: the starter's"
+    )
 
     _listed = field_validator("base_url", mode="before")(_listed)
 
@@ -107,7 +147,9 @@ class ModelSettings(Section):
     def _ours(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in ("messages", "model", "stream", "n"):
             if name in value:
-                raise ValueError(f"{name!r} is not for extra_body: one answer, whole, to the messages at hand")
+                raise ValueError(
+                    f"{name!r} is not for extra_body: one answer, whole, to the messages at hand"
+                )
         return value
 
     @model_validator(mode="after")
@@ -119,7 +161,9 @@ class ModelSettings(Section):
 
 class RoleSettings(Section):
     model: str = Field("main", description="the name of a [models.*] section")
-    prompt: str = Field("", description="a prompt file in place of the role's own, or a folder of prompt files")
+    prompt: str = Field(
+        "", description="a prompt file in place of the role's own, or a folder of prompt files"
+    )
     temperature: float = Field(0.7, ge=0)
     max_tokens: Positive = 4096
     top_p: float | None = Field(None, gt=0, le=1)
@@ -137,7 +181,8 @@ class ExecutionSettings(Section):
     draws: Positive = Field(1000, description="calls of the generator, at most")
     pairs: Positive = Field(10, description="pairs kept of the pool")
     clusters: bool = Field(
-        True, description="tag what each program is like: its behaviour on probes, bands of its text"
+        True,
+        description="tag what each program is like: its behaviour on probes, bands of its text",
     )
 
 
@@ -156,7 +201,9 @@ class PredictionSettings(Section):
     pairs: Positive = Field(3, description="distinct questions per direction")
     directions: list[Direction] = Field(["input", "output"], min_length=1)
     samples: Positive = Field(1, description="answers per question")
-    round: Count = Field(0, description="samples of a question that are asked at once; 0: all of them")
+    round: Count = Field(
+        0, description="samples of a question that are asked at once; 0: all of them"
+    )
     band: list[Share] = Field(
         [],
         description="pass rates of first answers, least and most; once a question is surely outside, no more is asked",
@@ -167,7 +214,8 @@ class PredictionSettings(Section):
         description="line events of a run, least and most; [] asks whatever it takes",
     )
     skip: list[Skip] = Field(
-        list(SKIPPED), description="tags with which a question is not asked; guess: the panel wins it"
+        list(SKIPPED),
+        description="tags with which a question is not asked; guess: the panel wins it",
     )
 
     @model_validator(mode="after")
@@ -186,7 +234,9 @@ class PredictionSettings(Section):
 
 
 class ContaminationSettings(Section):
-    benchmarks: list[str] = Field([], description="files of benchmarks; programs that are in one are tagged")
+    benchmarks: list[str] = Field(
+        [], description="files of benchmarks; programs that are in one are tagged"
+    )
 
     _listed = field_validator("benchmarks", mode="before")(_listed)
 
@@ -207,7 +257,9 @@ class RevisionSettings(Section):
     turns: Positive = Field(2, description="answers in all; 1: no revision")
     samples: Literal["first", "all"] = "first"
     model: str = ""
-    prompt: str = Field("", description="a file in place of the feedback sentences, or a folder of prompt files")
+    prompt: str = Field(
+        "", description="a file in place of the feedback sentences, or a folder of prompt files"
+    )
     temperature: float | None = Field(None, ge=0)
     max_tokens: Positive | None = None
     top_p: float | None = Field(None, gt=0, le=1)
@@ -217,9 +269,9 @@ class RevisionSettings(Section):
 
 class SandboxSettings(Section):
     workers: Count = Field(0, description="runs at once; 0: one per core")
-    isolation: Literal["auto", "namespaces", "bubblewrap", "landlock", "seccomp", "seatbelt", "rlimits"] = Field(
-        "auto", description="the strongest this machine can do, or one by name"
-    )
+    isolation: Literal[
+        "auto", "namespaces", "bubblewrap", "landlock", "seccomp", "seatbelt", "rlimits"
+    ] = Field("auto", description="the strongest this machine can do, or one by name")
     python: str = Field("", description="the guest's interpreter; empty: this one")
     cpu_s: float = Field(5.0, gt=0, description="CPU seconds of one call")
     wall_s: float = Field(10.0, gt=0, description="blocked seconds of one call")
@@ -231,10 +283,16 @@ class LimitSettings(Section):
     budget_tokens: Count = 0
     max_files: Count = Field(0, description="source rows taken; 0: all")
     max_rows: Count = Field(0, description="rows of the output; 0: all")
-    live_bytes: Positive = Field(1_000_000_000, description="bytes of source rows in the flow at once")
+    live_bytes: Positive = Field(
+        1_000_000_000, description="bytes of source rows in the flow at once"
+    )
     bugs: Count = Field(20, description="unexpected exceptions before the run stops")
-    grace_s: float = Field(30.0, ge=0, description="seconds that live work gets after a first signal")
-    give_up_s: float = Field(600.0, gt=0, description="seconds without any success before the run stops")
+    grace_s: float = Field(
+        30.0, ge=0, description="seconds that live work gets after a first signal"
+    )
+    give_up_s: float = Field(
+        600.0, gt=0, description="seconds without any success before the run stops"
+    )
 
 
 class Config(Section):
@@ -259,7 +317,9 @@ class Config(Section):
     def _consistent(self) -> "Config":
         seeded = [name for name, model in self.models.items() if "seed" in model.extra_body]
         if seeded and self.prediction.samples > 1:
-            raise ValueError(f"models.{seeded[0]}.extra_body: 'seed' makes all prediction.samples the same answer")
+            raise ValueError(
+                f"models.{seeded[0]}.extra_body: 'seed' makes all prediction.samples the same answer"
+            )
         return self
 
     @property
@@ -285,7 +345,8 @@ ORDER: tuple[str, ...] = (
 
 
 class Reach:
-    """Which stages lie between where rows enter and where they leave, and so which models may be called."""
+    """Which stages lie between where rows enter and where they leave, and so which models may be
+    called."""
 
     def __init__(self, format_: str, until: str, turns: int) -> None:
         enter, leave = ORDER.index(format_), ORDER.index(until)
@@ -294,7 +355,11 @@ class Reach:
         self.possible = leave > enter or (again and until in ("generations", "verified"))
         self.transform = enter < ORDER.index("unified") <= leave
         self.inference = leave >= answers and (enter < answers or again)
-        self.revision = turns > 1 and (until == "samples" or (until == "verified" and self.inference))
+        self.revision = turns > 1 and (
+            until == "samples" or (until == "verified" and self.inference)
+        )
         # entered at unified, a faulty program is mended only by a run that asks models anyway
-        self.repairs = (self.transform and leave >= ORDER.index("parsed")) or (format_ == "unified" and self.inference)
+        self.repairs = (self.transform and leave >= ORDER.index("parsed")) or (
+            format_ == "unified" and self.inference
+        )
         self.programs = enter >= ORDER.index("messages")

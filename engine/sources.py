@@ -1,4 +1,5 @@
-"""Reads the user's files row by row, in sorted order, in bounded memory; a bad row is a row that says what is bad."""
+"""Reads the user's files row by row, in sorted order, in bounded memory; a bad row is a row that
+says what is bad."""
 
 import glob
 import json
@@ -21,16 +22,50 @@ CHUNK_BYTES = 1 << 20
 ROWS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 CODE = frozenset(
     {
-        ".py", ".pyi", ".js", ".ts", ".jsx", ".tsx", ".java", ".kt", ".scala", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".go",
-        ".rs", ".rb", ".php", ".swift", ".m", ".pl", ".lua", ".r", ".jl", ".sh", ".sql", ".hs", ".ml", ".ex", ".erl", ".clj",
-        ".dart", ".f90", ".pas", ".txt",
+        ".py",
+        ".pyi",
+        ".js",
+        ".ts",
+        ".jsx",
+        ".tsx",
+        ".java",
+        ".kt",
+        ".scala",
+        ".c",
+        ".h",
+        ".cc",
+        ".cpp",
+        ".hpp",
+        ".cs",
+        ".go",
+        ".rs",
+        ".rb",
+        ".php",
+        ".swift",
+        ".m",
+        ".pl",
+        ".lua",
+        ".r",
+        ".jl",
+        ".sh",
+        ".sql",
+        ".hs",
+        ".ml",
+        ".ex",
+        ".erl",
+        ".clj",
+        ".dart",
+        ".f90",
+        ".pas",
+        ".txt",
     }
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One row of a source file: its fields, or what is wrong with it. line: from 1; size_bytes: as read."""
+    """One row of a source file: its fields, or what is wrong with it. line: from 1; size_bytes: as
+    read."""
 
     file: str
     line: int
@@ -41,19 +76,25 @@ class SourceRow:
 
 
 def files_of(paths: Sequence[str], base: Path, setting: str = "source.path") -> list[Path]:
-    """All files that the paths name (files, globs, folders), sorted, each once. Raises: BadInput, naming `setting`."""
+    """All files that the paths name (files, globs, folders), sorted, each once. Raises: BadInput,
+    naming `setting`."""
     found: list[Path] = []
     for text in paths:
         path = base / Path(text).expanduser()
         if path.is_dir():
-            inside = [p for p in path.rglob("*") if p.is_file() and _readable(p) and not _hidden(p, path)]
+            inside = [
+                p for p in path.rglob("*") if p.is_file() and _readable(p) and not _hidden(p, path)
+            ]
             if not inside:
-                raise BadInput(f"{setting}: the folder {path} holds no source files and no {', '.join(ROWS)}")
+                raise BadInput(
+                    f"{setting}: the folder {path} holds no source files and no {', '.join(ROWS)}"
+                )
             found += inside
         elif path.exists():
             found.append(path)
         else:
-            matches = [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207  # absolute patterns
+            # absolute patterns
+            matches = [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207
             if not matches:
                 raise BadInput(f"{setting}: there is no file {path}")
             found += [match for match in matches if match.is_file()]
@@ -65,10 +106,14 @@ def _readable(path: Path) -> bool:
 
 
 def _hidden(path: Path, top: Path) -> bool:
-    return any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(top).parts)
+    return any(
+        part.startswith(".") or part == "__pycache__" for part in path.relative_to(top).parts
+    )
 
 
-async def rows_of(files: Sequence[Path], base: Path, code_field: str) -> AsyncGenerator[SourceRow, None]:
+async def rows_of(
+    files: Sequence[Path], base: Path, code_field: str
+) -> AsyncGenerator[SourceRow, None]:
     """The rows of all files in order. A source file itself is one row, its text in `code_field`."""
     for path in files:
         name = _shown(path, base)
@@ -118,14 +163,19 @@ async def _line_rows(path: Path, name: str) -> AsyncGenerator[SourceRow, None]:
                     yield row_of(raw, name, line)
     except (zlib.error, zstandard.ZstdError, EOFError) as exc:
         yield SourceRow(
-            name, line + 1, None, reason="damaged", detail=f"the file cannot be unpacked from here on: {exc}"
+            name,
+            line + 1,
+            None,
+            reason="damaged",
+            detail=f"the file cannot be unpacked from here on: {exc}",
         )
     except OSError as exc:
         raise BadInput(f"source.path: {path} cannot be read: {exc.strerror}") from exc
 
 
 def row_of(raw: bytes, file: str, line: int) -> SourceRow:
-    """A line of JSONL, or what is wrong with it. NaN and infinities are let in: files of others hold them."""
+    """A line of JSONL, or what is wrong with it. NaN and infinities are let in: files of others
+    hold them."""
     try:
         fields = json.loads(raw.decode())
     except UnicodeDecodeError as exc:
@@ -173,7 +223,9 @@ async def _lines(path: Path) -> AsyncGenerator[bytes | None, None]:
         while chunk := await file.read(CHUNK_BYTES):
             *ended, rest = unpack(chunk).split(b"\n")
             for piece in ended:
-                yield None if too_long or held + len(piece) > ROW_BYTES else b"".join([*parts, piece])
+                yield (
+                    None if too_long or held + len(piece) > ROW_BYTES else b"".join([*parts, piece])
+                )
                 parts, held, too_long = [], 0, False
             held += len(rest)
             parts.append(rest)
@@ -187,12 +239,16 @@ def _parquet_rows(path: Path, name: str) -> Iterator[SourceRow]:
     try:
         import pyarrow.parquet as parquet  # an extra
     except ImportError:
-        raise BadInput(f"{path}: reading parquet needs pyarrow: pip install 'codeio-engine[parquet]'") from None
+        raise BadInput(
+            f"{path}: reading parquet needs pyarrow: pip install 'codeio-engine[parquet]'"
+        ) from None
     try:
         line = 0
         for batch in parquet.ParquetFile(path).iter_batches(batch_size=256):
             for fields in batch.to_pylist():
                 line += 1
-                yield SourceRow(name, line, fields, sum(len(str(value)) for value in fields.values()))
+                yield SourceRow(
+                    name, line, fields, sum(len(str(value)) for value in fields.values())
+                )
     except (OSError, ValueError) as exc:
         raise BadInput(f"source.path: {path} cannot be read as parquet: {exc}") from exc

@@ -1,4 +1,5 @@
-"""Tickets: the live count of one source row's descendants, and the window that bounds how many are live."""
+"""Tickets: the live count of one source row's descendants, and the window that bounds how many are
+live."""
 
 import asyncio
 from collections import Counter
@@ -32,13 +33,16 @@ class Conservation:
         self.rejected[kind] += rejected
 
     def settled(self, kind: str, outcomes: Sequence[tuple[str, bool]]) -> None:
-        """Counts one settled record of `kind`; outcomes are (kind, whether it is a reject) of all it gave."""
+        """Counts one settled record of `kind`; outcomes are (kind, whether it is a reject) of all
+        it gave."""
         for other, rejected in outcomes:
             if other != kind:
                 self.read[other] += 1
                 self.rejected[other] += rejected
         going_on = sum(name == kind and not rejected for name, rejected in outcomes)
-        self.read[kind] += max(0, going_on - 1)  # the first is the record itself, the others are new
+        self.read[kind] += max(
+            0, going_on - 1
+        )  # the first is the record itself, the others are new
         if not going_on:
             ended = self.rejected if (kind, True) in outcomes else self.finished
             ended[kind] += 1
@@ -46,17 +50,23 @@ class Conservation:
     def table(self) -> dict[str, int]:
         """All counts by name, as the report keeps them: `kinds.program.read`."""
         named = (("read", self.read), ("finished", self.finished), ("rejected", self.rejected))
-        return {f"kinds.{kind}.{name}": count for name, counter in named for kind, count in counter.items() if count}
+        return {
+            f"kinds.{kind}.{name}": count
+            for name, counter in named
+            for kind, count in counter.items()
+            if count
+        }
 
 
 @dataclass(slots=True, eq=False)
 class Ticket:
     """One source row in the flow. live: records that descend from it and are not settled yet.
 
-    id names the row in the journal's marks; size_bytes is what it counts against limits.live_bytes. held_back: some
-    of it waits for a later process, so that it is not finished in this one; parked: some of it waits for the end of the
-    run, and it takes no place in the window. rows and
-    rejects are what has come of it, counts the same by kind of record. listener gets each finished row; done is set when all has settled.
+    id names the row in the journal's marks; size_bytes is what it counts against limits.live_bytes.
+    held_back: some of it waits for a later process, so that it is not finished in this one; parked:
+    some of it waits for the end of the run, and it takes no place in the window. rows and rejects
+    are what has come of it, counts the same by kind of record. listener gets each finished row;
+    done is set when all has settled.
     """
 
     id: str
@@ -79,14 +89,16 @@ class Ticket:
         return self.rejects[-1] if self.rejects and not self.rows else None
 
     def cancel(self) -> None:
-        """Drops all that descends from the row: running calls are cancelled, waiting records never start."""
+        """Drops all that descends from the row: running calls are cancelled, waiting records never
+        start."""
         self.cancelled = True
         for scope in tuple(self.scopes):
             scope.cancel()
 
 
 class Withheld(Exception):
-    """Raised in place of a call that a run which only replays does not make: its record is held back."""
+    """Raised in place of a call that a run which only replays does not make: its record is held
+    back."""
 
 
 class WindowClosed(Exception):
@@ -94,12 +106,16 @@ class WindowClosed(Exception):
 
 
 class Window:
-    """Lets source rows in by demand: while some resource is idle, up to `size` rows and `live_bytes` bytes at once.
+    """Lets source rows in by demand: while some resource is idle, up to `size` rows and
+    `live_bytes` bytes at once.
 
-    Cyclic graphs with bounded edges deadlock as soon as the source can fill them; this bound keeps it from that.
+    Cyclic graphs with bounded edges deadlock as soon as the source can fill them; this bound keeps
+    it from that.
     """
 
-    def __init__(self, size: int, live_bytes: int, demand: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, size: int, live_bytes: int, demand: Callable[[], bool] = lambda: True
+    ) -> None:
         self.size = size
         self.live_bytes = live_bytes
         self.live = 0
@@ -139,4 +155,6 @@ class Window:
     def _open(self, size_bytes: int) -> bool:
         if self.live == 0:
             return True
-        return self.live < self.size and self.bytes + size_bytes <= self.live_bytes and self._demand()
+        return (
+            self.live < self.size and self.bytes + size_bytes <= self.live_bytes and self._demand()
+        )

@@ -1,4 +1,5 @@
-"""Runs one file by hand and shows what the sandbox makes of it, or tests every level of isolation on this machine."""
+"""Runs one file by hand and shows what the sandbox makes of it, or tests every level of isolation
+on this machine."""
 
 import argparse
 import asyncio
@@ -15,9 +16,13 @@ OK, NOT_OK, FAILED = 0, 1, 3
 def parser() -> argparse.ArgumentParser:
     out = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     out.add_argument("file", nargs="?", help="a Python file that defines the function")
-    out.add_argument("entrypoint", nargs="?", default="main_solution", help="the function (main_solution)")
+    out.add_argument(
+        "entrypoint", nargs="?", default="main_solution", help="the function (main_solution)"
+    )
     out.add_argument("arguments", nargs="?", default="{}", help="its arguments, a JSON object ({})")
-    out.add_argument("--self-test", action="store_true", help="what each level holds back on this machine")
+    out.add_argument(
+        "--self-test", action="store_true", help="what each level holds back on this machine"
+    )
     out.add_argument("--isolation", default="auto", help=f"auto, {', '.join(BY_NAME)}")
     out.add_argument("--python", default="", help="another interpreter for the guest")
     out.add_argument("--cpu-s", type=float, default=5.0)
@@ -62,13 +67,19 @@ def told(run: Run, isolation: str) -> list[str]:
 
 
 async def self_test(python: str) -> int:
-    """Prints a table: a row an attack, a column a level. Exit 0 when some level with walls passes."""
+    """Prints a table: a row an attack, a column a level. Exit 0 when some level with walls
+    passes."""
     columns = {level: await outcome(level, python) for level in LADDER}
     width = max(len(attack.name) for attack in selftest.ATTACKS) + 2
     print(" " * width + "".join(f"{level.name:<12}" for level in columns))
     for attack in selftest.ATTACKS:
-        print(f"{attack.name:<{width}}" + "".join(f"{shown(found, attack):<12}" for found in columns.values()))
-    passed = [level for level, found in columns.items() if not isinstance(found, str) and level.holds]
+        print(
+            f"{attack.name:<{width}}"
+            + "".join(f"{shown(found, attack):<12}" for found in columns.values())
+        )
+    passed = [
+        level for level, found in columns.items() if not isinstance(found, str) and level.holds
+    ]
     print()
     for level, found in columns.items():
         if isinstance(found, str):

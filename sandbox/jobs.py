@@ -1,7 +1,7 @@
 """A job as it is sent to a zygote, and the runs that its frames tell.
 
-What comes from a job's process is checked here once more: a value that is not the canonical text of JSON, or is too
-large, is no value, whatever the process says of it.
+What comes from a job's process is checked here once more: a value that is not the canonical text of
+JSON, or is too large, is no value, whatever the process says of it.
 """
 
 import json
@@ -14,13 +14,16 @@ from sandbox.errors import JobRefused, SandboxError
 from sandbox.records import JOB_BYTES, Clock, Draws, Limits, Run, Status, Trace
 
 TRACING_S, TRACED_EVENTS = 5.0, 300_000
-"""CPU seconds that a traced call gets on top for so many line events, which cost well under a second."""
+"""CPU seconds that a traced call gets on top for so many line events, which cost well under a
+second."""
 CPU_SLACK_S = 60
 """How far above all calls' limits together the kernel's own limit on CPU time lies."""
 LARGE_BYTES, TEXT_COPIES = 1 << 20, 8
-"""A job larger than this may use so many times its own size on top, since it is in memory before its code runs."""
+"""A job larger than this may use so many times its own size on top, since it is in memory before
+its code runs."""
 PRELOADED = ("numpy", "scipy", "pandas", "sympy")
-"""Packages that cost more to import than to fork; a job that names some gets a zygote that has them."""
+"""Packages that cost more to import than to fork; a job that names some gets a zygote that has
+them."""
 NAMED = re.compile(rf"\b(?:{'|'.join(PRELOADED)})\b")
 
 
@@ -53,26 +56,43 @@ class Job:
         return tuple(sorted(set(NAMED.findall(self.code)) & modules))
 
     def message(self) -> bytes:
-        """The zygote's line and the process's text. Raises: JobRefused for one that is too large."""
+        """The zygote's line and the process's text. Raises: JobRefused for one that is too
+        large."""
         limits, call_cpu_s = self.limits, self.call_cpu_s or self.limits.cpu_s
         call_cpu_s += TRACING_S * self.trace.events / TRACED_EVENTS if self.trace else 0.0
-        ceiling_s = min(self.calls * call_cpu_s, self.total_cpu_s) + limits.cpu_s + call_cpu_s + CPU_SLACK_S
+        ceiling_s = (
+            min(self.calls * call_cpu_s, self.total_cpu_s) + limits.cpu_s + call_cpu_s + CPU_SLACK_S
+        )
         line = {
-            "calls": self.calls, "cpu_s": limits.cpu_s, "wall_s": limits.wall_s, "call_cpu_s": call_cpu_s,
-            "total_cpu_s": self.total_cpu_s, "all_or_nothing": self.all_or_nothing, "memory_bytes": limits.memory_bytes, "cpu_ceiling_s": math.ceil(ceiling_s),
-        }  # fmt: skip
+            "calls": self.calls,
+            "cpu_s": limits.cpu_s,
+            "wall_s": limits.wall_s,
+            "call_cpu_s": call_cpu_s,
+            "total_cpu_s": self.total_cpu_s,
+            "all_or_nothing": self.all_or_nothing,
+            "memory_bytes": limits.memory_bytes,
+            "cpu_ceiling_s": math.ceil(ceiling_s),
+        }
         text = {
-            "code": self.code, "entrypoint": self.entrypoint, "arguments": self.arguments, "seed": self.seed,
-            "draw": self.draw and {"calls": self.draw[0], "distinct": self.draw[1], "value_bytes": self.draw[2]},
+            "code": self.code,
+            "entrypoint": self.entrypoint,
+            "arguments": self.arguments,
+            "seed": self.seed,
+            "draw": self.draw
+            and {"calls": self.draw[0], "distinct": self.draw[1], "value_bytes": self.draw[2]},
             "trace": self.trace and {"events": self.trace.events, "changes": self.trace.changes},
-            "clock": self.clock and (self.clock.shift_s, self.clock.zone, self.clock.at_s), "salt": self.salt,
-            "value_bytes": limits.value_bytes, "stdout_bytes": limits.stdout_bytes,
-        }  # fmt: skip
+            "clock": self.clock and (self.clock.shift_s, self.clock.zone, self.clock.at_s),
+            "salt": self.salt,
+            "value_bytes": limits.value_bytes,
+            "stdout_bytes": limits.stdout_bytes,
+        }
         body = json.dumps(text).encode()
         line["text_bytes"] = TEXT_COPIES * len(body) if len(body) > LARGE_BYTES else 0
         message = json.dumps(line).encode() + b"\n" + body
         if len(message) > JOB_BYTES:
-            raise JobRefused(f"a job of {len(message)} bytes is more than the {JOB_BYTES} that a guest takes")
+            raise JobRefused(
+                f"a job of {len(message)} bytes is more than the {JOB_BYTES} that a guest takes"
+            )
         return message
 
 
@@ -81,7 +101,8 @@ Frame = tuple[bytes, dict[str, Any]]
 
 
 def runs(job: Job, frames: list[Frame]) -> list[Run]:
-    """One Run for each of the job's arguments, in order. Raises: SandboxError if the sandbox, not the job, failed."""
+    """One Run for each of the job's arguments, in order. Raises: SandboxError if the sandbox, not
+    the job, failed."""
     found: list[Run] = []
     peak_bytes = 0
     for kind, body in frames:
@@ -106,10 +127,15 @@ def draws(job: Job, frames: list[Frame]) -> Draws:
     assert job.draw is not None
     try:
         return Draws(
-            run, tuple(text for text in body["values"] if canonical(text, job.draw[2])), calls=int(body["calls"]),
-            raised=int(body["raised"]), invalid=int(body["invalid"]), oversize=int(body["oversize"]),
-            errors=tuple(str(text) for text in body["errors"]), refused=tuple(str(text) for text in body["refused"]),
-        )  # fmt: skip
+            run,
+            tuple(text for text in body["values"] if canonical(text, job.draw[2])),
+            calls=int(body["calls"]),
+            raised=int(body["raised"]),
+            invalid=int(body["invalid"]),
+            oversize=int(body["oversize"]),
+            errors=tuple(str(text) for text in body["errors"]),
+            refused=tuple(str(text) for text in body["refused"]),
+        )
     except (KeyError, TypeError, ValueError):
         return Draws(Run("crash", error="the answer had no values in it"))
 
@@ -118,8 +144,13 @@ def ended(body: dict[str, Any]) -> Run:
     """A call that the zygote ended or saw end."""
     if body["status"] == "sandbox":
         raise SandboxError(f"a job's process could not be set up: {body['error']}")
-    return Run(body["status"], error=body["error"], phase=body["phase"], cpu_s=float(body.get("cpu_s", 0.0)),
-               near_limit=body["status"] == "timeout")  # fmt: skip
+    return Run(
+        body["status"],
+        error=body["error"],
+        phase=body["phase"],
+        cpu_s=float(body.get("cpu_s", 0.0)),
+        near_limit=body["status"] == "timeout",
+    )
 
 
 def answered(job: Job, body: dict[str, Any], *, phase: Any = "call", blocked: bool = False) -> Run:
@@ -127,20 +158,35 @@ def answered(job: Job, body: dict[str, Any], *, phase: Any = "call", blocked: bo
     limits = job.limits
     try:
         run = Run(
-            status=body["status"], value=body.get("value"), error=str(body.get("error", "")), phase=phase,
-            cpu_s=float(body.get("cpu_s", 0.0)), wall_s=float(body.get("wall_s", 0.0)), stdout=str(body.get("stdout", "")),
-            coerced=tuple(str(name) for name in body.get("coerced", ())), mutated=bool(body.get("mutated", False)),
+            status=body["status"],
+            value=body.get("value"),
+            error=str(body.get("error", "")),
+            phase=phase,
+            cpu_s=float(body.get("cpu_s", 0.0)),
+            wall_s=float(body.get("wall_s", 0.0)),
+            stdout=str(body.get("stdout", "")),
+            coerced=tuple(str(name) for name in body.get("coerced", ())),
+            mutated=bool(body.get("mutated", False)),
             steps=None if body.get("steps") is None else int(body["steps"]),
             lines=tuple(int(line) for line in body.get("lines", ())),
-            changes=tuple((int(line), str(name), str(text)) for line, name, text in body.get("changes", ())),
+            changes=tuple(
+                (int(line), str(name), str(text)) for line, name, text in body.get("changes", ())
+            ),
             salted=tuple(str(note) for note in body.get("salted", ())),
-        )  # fmt: skip
+        )
     except (KeyError, TypeError, ValueError):
         return Run("crash", error="the answer was malformed", phase=phase)
     if run.status not in get_args(Status):
         return Run("crash", error="the answer was malformed", phase=phase)
-    if phase == "call" and run.status == "ok" and not job.draw and not canonical(run.value, limits.value_bytes):
-        return replace(run, status="invalid", value=None, error="$: what came back is no canonical JSON")
+    if (
+        phase == "call"
+        and run.status == "ok"
+        and not job.draw
+        and not canonical(run.value, limits.value_bytes)
+    ):
+        return replace(
+            run, status="invalid", value=None, error="$: what came back is no canonical JSON"
+        )
     near = blocked or run.status == "timeout" or (not job.trace and run.cpu_s * 2 > limits.cpu_s)
     return replace(run, near_limit=near, value=run.value if run.status == "ok" else None)
 

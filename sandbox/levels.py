@@ -1,4 +1,5 @@
-"""The levels of isolation, strongest first: which walls each builds, and what it takes to have it."""
+"""The levels of isolation, strongest first: which walls each builds, and what it takes to have
+it."""
 
 import shutil
 import sys
@@ -17,11 +18,13 @@ FILES, READING, NETWORK, PROCESSES, KERNEL = "files", "reading", "network", "pro
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One rung: its walls, what it promises (`holds`), and what a machine must have for it (`needs`).
+    """One rung: its walls, what it promises (`holds`), and what a machine must have for it
+    (`needs`).
 
-    holds: files (nothing outside the temporary folder is changed), reading (nothing outside the view is read),
-    network, processes (none is started or signalled), kernel (no privileged or unusual system call). Limits on time,
-    memory and file size, the clean environment and the clean temporary folder hold at every level.
+    holds: files (nothing outside the temporary folder is changed), reading (nothing outside the
+    view is read), network, processes (none is started or signalled), kernel (no privileged or
+    unusual system call). Limits on time, memory and file size, the clean environment and the clean
+    temporary folder hold at every level.
     """
 
     name: str
@@ -31,7 +34,8 @@ class Level:
     holds: frozenset[str]
     needs: str
     wrapper: str = ""
-    """A program that builds the outer walls: around the launcher, or around each process where `spawned`."""
+    """A program that builds the outer walls: around the launcher, or around each process where
+    `spawned`."""
     spawned: bool = False
     """Each job gets a process that was started ahead, in place of a fork of a preloaded one."""
     system: str = "linux"
@@ -61,7 +65,9 @@ class Level:
 
     def command(self, guest: Guest, fd: int, scratch: str) -> list[str]:
         """What to execute, with the control socket as descriptor `fd`."""
-        stub = STUB.format(folder=str(GUEST.parent), module="spawned" if self.spawned else "launcher")
+        stub = STUB.format(
+            folder=str(GUEST.parent), module="spawned" if self.spawned else "launcher"
+        )
         python = [guest.python, "-s", "-S", "-B", "-c", stub, str(fd)]
         if self.wrapper == "bwrap":
             return bubblewrapped(guest, scratch, python)
@@ -70,20 +76,61 @@ class Level:
 
 EVERYTHING = frozenset((FILES, READING, NETWORK, PROCESSES, KERNEL))
 LADDER = (
-    Level("namespaces", True, True, True, EVERYTHING,
-          "Linux 5.13 or later with Landlock, and root or unprivileged user namespaces "
-          "(sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)"),
-    Level("bubblewrap", False, True, True, EVERYTHING,
-          "bubblewrap (apt install bubblewrap) allowed to make user namespaces, and Linux 5.13 or later with Landlock",
-          wrapper="bwrap"),
-    Level("landlock", False, True, True, EVERYTHING,
-          "Linux 5.13 or later with Landlock among its security modules (boot with lsm=landlock,...)"),
-    Level("seccomp", False, False, True, EVERYTHING - {READING}, "Linux with seccomp filters, on x86_64 or aarch64"),
-    Level("seatbelt", False, False, False, EVERYTHING - {KERNEL}, "macOS with sandbox-exec", wrapper="sandbox-exec",
-          spawned=True, system="darwin"),
-    Level("rlimits", False, False, False, frozenset(), "nothing, and it holds back nothing hostile: "
-          "name it only for code that you trust", system=""),
-)  # fmt: skip
+    Level(
+        "namespaces",
+        True,
+        True,
+        True,
+        EVERYTHING,
+        "Linux 5.13 or later with Landlock, and root or unprivileged user namespaces "
+        "(sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)",
+    ),
+    Level(
+        "bubblewrap",
+        False,
+        True,
+        True,
+        EVERYTHING,
+        "bubblewrap (apt install bubblewrap) allowed to make user namespaces, and Linux 5.13 or later with Landlock",
+        wrapper="bwrap",
+    ),
+    Level(
+        "landlock",
+        False,
+        True,
+        True,
+        EVERYTHING,
+        "Linux 5.13 or later with Landlock among its security modules (boot with lsm=landlock,...)",
+    ),
+    Level(
+        "seccomp",
+        False,
+        False,
+        True,
+        EVERYTHING - {READING},
+        "Linux with seccomp filters, on x86_64 or aarch64",
+    ),
+    Level(
+        "seatbelt",
+        False,
+        False,
+        False,
+        EVERYTHING - {KERNEL},
+        "macOS with sandbox-exec",
+        wrapper="sandbox-exec",
+        spawned=True,
+        system="darwin",
+    ),
+    Level(
+        "rlimits",
+        False,
+        False,
+        False,
+        frozenset(),
+        "nothing, and it holds back nothing hostile: name it only for code that you trust",
+        system="",
+    ),
+)
 BY_NAME = {level.name: level for level in LADDER}
 AUTOMATIC = tuple(level for level in LADDER if level.holds)
 """What `auto` tries, in this order; a level without walls is taken by name only."""
@@ -91,10 +138,21 @@ AUTOMATIC = tuple(level for level in LADDER if level.holds)
 
 def bubblewrapped(guest: Guest, scratch: str, python: list[str]) -> list[str]:
     """The launcher inside bubblewrap, which shows it the same view that our own walls would."""
-    out = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"]
+    out = [
+        "bwrap",
+        "--unshare-all",
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--hostname",
+        "sandbox",
+    ]
     shown = {Path(path).resolve() for path in guest.view}
     for path in guest.view:
-        if Path(path).is_symlink() and any(path_below(Path(path).resolve(), other) for other in shown):
+        if Path(path).is_symlink() and any(
+            path_below(Path(path).resolve(), other) for other in shown
+        ):
             out += ["--symlink", str(Path(path).readlink()), path]
         else:
             out += ["--ro-bind", path, path]

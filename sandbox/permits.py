@@ -7,15 +7,21 @@ from contextlib import asynccontextmanager
 
 
 class Permits:
-    """At most `capacity` holders at once; of those waiting, the lowest `urgency` number goes first, then the oldest.
+    """At most `capacity` holders at once; of those waiting, the lowest `urgency` number goes first,
+    then the oldest.
 
-    `kept` permits go to urgency 0 only, so that a crowd of patient work never delays urgent work by more than
-    one finishing holder. `changed` is called whenever a permit comes free and nobody waits for it.
+    `kept` permits go to urgency 0 only, so that a crowd of patient work never delays urgent work by
+    more than one finishing holder. `changed` is called whenever a permit comes free and nobody
+    waits for it.
     """
 
-    def __init__(self, capacity: int, *, kept: int = 0, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, capacity: int, *, kept: int = 0, changed: Callable[[], None] = lambda: None
+    ) -> None:
         if capacity < 1 or not 0 <= kept < capacity:
-            raise ValueError(f"capacity must be at least 1 and above kept, not {capacity} and {kept}")
+            raise ValueError(
+                f"capacity must be at least 1 and above kept, not {capacity} and {kept}"
+            )
         self.capacity = capacity
         self.held = 0
         self._kept = kept

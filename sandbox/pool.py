@@ -1,4 +1,5 @@
-"""The asyncio front: so many jobs at once, urgent ones first, each cancellable, on zygotes that are kept for reuse."""
+"""The asyncio front: so many jobs at once, urgent ones first, each cancellable, on zygotes that are
+kept for reuse."""
 
 import asyncio
 import itertools
@@ -34,7 +35,8 @@ LISTING = "import pkgutil\ndef f(): return sorted({i.name for i in pkgutil.iter_
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """workers = capacity; running and waiting now; zygotes alive; jobs done and tries lost since the pool was opened."""
+    """workers = capacity; running and waiting now; zygotes alive; jobs done and tries lost since
+    the pool was opened."""
 
     workers: int
     running: int
@@ -48,20 +50,28 @@ class Statistics:
 class Sandbox:
     """A pool of sandboxed runs, used as an async context manager.
 
-    workers: jobs at once; 0 means one per core. kept: how many more may run if they are of urgency 0.
-    python: the guest interpreter; "" means this one. isolation: "auto", the strongest level that passes its
-    self-test here, or one of them by name. silence_s: a zygote from which nothing is heard for so long is killed
-    and its job run elsewhere. `urgency` of a call: the lower goes first.
-    Raises: GuestUnusable and IsolationMissing on entering; from calls JobRefused for a job that it cannot run, and
-    SandboxError when it can run none.
+    workers: jobs at once; 0 means one per core. kept: how many more may run if they are of urgency
+    0. python: the guest interpreter; "" means this one. isolation: "auto", the strongest level that
+    passes its self-test here, or one of them by name. silence_s: a zygote from which nothing is
+    heard for so long is killed and its job run elsewhere. `urgency` of a call: the lower goes
+    first. Raises: GuestUnusable and IsolationMissing on entering; from calls JobRefused for a job
+    that it cannot run, and SandboxError when it can run none.
     """
 
     version = 3
     """Counts up whenever the same job could give another answer."""
 
-    def __init__(self, limits: Limits | None = None, *, workers: int = 0, kept: int = 0, python: str = "",
-                 isolation: str | Level = "auto", silence_s: float = 60.0,
-                 changed: Callable[[], None] = lambda: None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        workers: int = 0,
+        kept: int = 0,
+        python: str = "",
+        isolation: str | Level = "auto",
+        silence_s: float = 60.0,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
         if isinstance(isolation, str) and isolation not in ("auto", *BY_NAME):
             raise ValueError(f"isolation is auto or one of {', '.join(BY_NAME)}, not {isolation!r}")
         self.limits = limits or Limits()
@@ -69,8 +79,11 @@ class Sandbox:
         self.python = python or sys.executable
         self.permits = Permits(self.workers + kept, kept=kept, changed=changed)
         self._wanted = isolation if isinstance(isolation, str) else isolation.name
-        self._ladder = (isolation,) if isinstance(isolation, Level) else (
-            AUTOMATIC if isolation == "auto" else (BY_NAME[isolation],))  # fmt: skip
+        self._ladder = (
+            (isolation,)
+            if isinstance(isolation, Level)
+            else (AUTOMATIC if isolation == "auto" else (BY_NAME[isolation],))
+        )
         self._silence_s = silence_s
         self._level: Level | None = None
         self._guest: Guest | None = None
@@ -109,8 +122,12 @@ class Sandbox:
             raise
         return self
 
-    async def __aexit__(self, exc_type: type[BaseException] | None, exc: BaseException | None,
-                        traceback: TracebackType | None) -> None:  # fmt: skip
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         await self._end()
 
     async def _end(self) -> None:
@@ -122,7 +139,8 @@ class Sandbox:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _choose(self) -> None:
-        """Takes the first level that passes its self-test. Raises: IsolationMissing with what each one lacks."""
+        """Takes the first level that passes its self-test. Raises: IsolationMissing with what each
+        one lacks."""
         refused = []
         for level in self._ladder:
             why = await self._refusal(level)
@@ -130,9 +148,14 @@ class Sandbox:
                 self._level = level
                 return
             refused.append(f"{level.name}: {why}. It needs {level.needs}.")
-        hint = "" if self._wanted != "auto" else (
-            f' For code that you trust, isolation = "{LADDER[-1].name}" runs without walls.')  # fmt: skip
-        raise IsolationMissing(f"sandbox.isolation = {self._wanted!r} cannot be had here. {' '.join(refused)}{hint}")
+        hint = (
+            ""
+            if self._wanted != "auto"
+            else (f' For code that you trust, isolation = "{LADDER[-1].name}" runs without walls.')
+        )
+        raise IsolationMissing(
+            f"sandbox.isolation = {self._wanted!r} cannot be had here. {' '.join(refused)}{hint}"
+        )
 
     async def _refusal(self, level: Level) -> str:
         """Why a level cannot be used here; "" when it can, and then its first zygote is there."""
@@ -143,7 +166,9 @@ class Sandbox:
                 failed = await self._failures(level)
             except IsolationMissing as exc:
                 return str(exc)
-            except SandboxError as exc:  # something ended it in mid-test, which says nothing about the level
+            except (
+                SandboxError
+            ) as exc:  # something ended it in mid-test, which says nothing about the level
                 failed = [str(exc)]
                 continue
             break
@@ -168,57 +193,135 @@ class Sandbox:
         return failed
 
     async def _look_inside(self) -> None:
-        """Takes the modules that jobs can see for the guest's; what is installed and cannot be seen is reported."""
+        """Takes the modules that jobs can see for the guest's; what is installed and cannot be seen
+        is reported."""
         run = await self.run(LISTING, "f", "{}", limits=Limits(cpu_s=20.0, wall_s=60.0))
         if run.status != "ok" or run.value is None:
-            raise GuestUnusable(f"sandbox.python: {self.python} cannot list its modules inside the walls: {run.error}")
+            raise GuestUnusable(
+                f"sandbox.python: {self.python} cannot list its modules inside the walls: {run.error}"
+            )
         seen = frozenset(json.loads(run.value)) | frozenset(sys.stdlib_module_names)
-        unseen = [f"{name}: installed, but not readable inside the walls" for name in sorted(self.guest.modules - seen)]
-        self._guest = replace(self.guest, modules=self.guest.modules & seen, unseen=(*self.guest.unseen, *unseen))
+        unseen = [
+            f"{name}: installed, but not readable inside the walls"
+            for name in sorted(self.guest.modules - seen)
+        ]
+        self._guest = replace(
+            self.guest, modules=self.guest.modules & seen, unseen=(*self.guest.unseen, *unseen)
+        )
         for line in self._guest.unseen:
             log.info("not seen by sandboxed code: %s", line)
 
     def statistics(self) -> Statistics:
-        return Statistics(self.workers, self.permits.held, self.permits.waiting, len(self._live), self._done, self._lost,
-                          self._cpu_s)  # fmt: skip
+        return Statistics(
+            self.workers,
+            self.permits.held,
+            self.permits.waiting,
+            len(self._live),
+            self._done,
+            self._lost,
+            self._cpu_s,
+        )
 
-    async def run(self, code: str, entrypoint: str, arguments: str | dict[str, Any], *, urgency: int = 0,
-                  limits: Limits | None = None, seed: int = 0, hash_seed: int = 0, trace: Trace | None = None,
-                  clock: Clock | None = None, salt: int = 0) -> Run:  # fmt: skip
-        """One call of `entrypoint(**loads(arguments))`, or with the value itself where it is no object."""
-        runs = await self.run_many(code, entrypoint, [arguments], urgency=urgency, limits=limits, seed=seed,
-                                   hash_seed=hash_seed, trace=trace, clock=clock, salt=salt)  # fmt: skip
+    async def run(
+        self,
+        code: str,
+        entrypoint: str,
+        arguments: str | dict[str, Any],
+        *,
+        urgency: int = 0,
+        limits: Limits | None = None,
+        seed: int = 0,
+        hash_seed: int = 0,
+        trace: Trace | None = None,
+        clock: Clock | None = None,
+        salt: int = 0,
+    ) -> Run:
+        """One call of `entrypoint(**loads(arguments))`, or with the value itself where it is no
+        object."""
+        runs = await self.run_many(
+            code,
+            entrypoint,
+            [arguments],
+            urgency=urgency,
+            limits=limits,
+            seed=seed,
+            hash_seed=hash_seed,
+            trace=trace,
+            clock=clock,
+            salt=salt,
+        )
         return runs[0]
 
-    async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
-                       urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                       trace: Trace | None = None, clock: Clock | None = None, salt: int = 0,
-                       total_cpu_s: float = math.inf, all_or_nothing: bool = False) -> list[Run]:  # fmt: skip
-        """One call for each of `arguments`, in order, of code that is loaded once; limits hold for each call.
+    async def run_many(
+        self,
+        code: str,
+        entrypoint: str,
+        arguments: Sequence[str | dict[str, Any]],
+        *,
+        urgency: int = 0,
+        limits: Limits | None = None,
+        seed: int = 0,
+        hash_seed: int = 0,
+        trace: Trace | None = None,
+        clock: Clock | None = None,
+        salt: int = 0,
+        total_cpu_s: float = math.inf,
+        all_or_nothing: bool = False,
+    ) -> list[Run]:
+        """One call for each of `arguments`, in order, of code that is loaded once; limits hold for
+        each call.
 
-        A call that ends its process does not touch the others: the rest runs in a new one. `random` and numpy
-        are seeded with `seed` before each call; with another `salt` than 0, seeds that the code sets itself, and digests,
-        are others than it asks for (`Run.salted` tells which). Once all calls together have used `total_cpu_s` of CPU, the rest
-        is a timeout without being run; so it is with `all_or_nothing` behind the first call that is out of time.
+        A call that ends its process does not touch the others: the rest runs in a new one. `random`
+        and numpy are seeded with `seed` before each call; with another `salt` than 0, seeds that
+        the code sets itself, and digests, are others than it asks for (`Run.salted` tells which).
+        Once all calls together have used `total_cpu_s` of CPU, the rest is a timeout without being
+        run; so it is with `all_or_nothing` behind the first call that is out of time.
         """
         if hash_seed not in HASH_SEEDS:
             raise ValueError(f"hash_seed is one of {HASH_SEEDS}, not {hash_seed}")
         if not arguments:
             return []
         texts = tuple(text if isinstance(text, str) else json.dumps(text) for text in arguments)
-        job = Job(code, entrypoint, limits or self.limits, texts, total_cpu_s=total_cpu_s, seed=seed, hash_seed=hash_seed,
-                  trace=trace, clock=clock, salt=salt, all_or_nothing=all_or_nothing)  # fmt: skip
+        job = Job(
+            code,
+            entrypoint,
+            limits or self.limits,
+            texts,
+            total_cpu_s=total_cpu_s,
+            seed=seed,
+            hash_seed=hash_seed,
+            trace=trace,
+            clock=clock,
+            salt=salt,
+            all_or_nothing=all_or_nothing,
+        )
         return await self._attended(job, urgency, jobs.runs)
 
-    async def draw(self, code: str, entrypoint: str, *, calls: int, distinct: int, seed: int, value_bytes: int,
-                   cpu_s: float, urgency: int = 1, limits: Limits | None = None) -> Draws:  # fmt: skip
+    async def draw(
+        self,
+        code: str,
+        entrypoint: str,
+        *,
+        calls: int,
+        distinct: int,
+        seed: int,
+        value_bytes: int,
+        cpu_s: float,
+        urgency: int = 1,
+        limits: Limits | None = None,
+    ) -> Draws:
         """Calls `entrypoint()` until `distinct` different values are there or `calls` are used up.
 
-        Seeded once, so that the same code and seed draw the same. `cpu_s` bounds all calls together; values
-        above `value_bytes` of JSON are counted and left out.
+        Seeded once, so that the same code and seed draw the same. `cpu_s` bounds all calls
+        together; values above `value_bytes` of JSON are counted and left out.
         """
         job = Job(
-            code, entrypoint, limits or self.limits, draw=(calls, distinct, value_bytes), call_cpu_s=cpu_s, seed=seed
+            code,
+            entrypoint,
+            limits or self.limits,
+            draw=(calls, distinct, value_bytes),
+            call_cpu_s=cpu_s,
+            seed=seed,
         )
         return await self._attended(job, urgency, jobs.draws)
 
@@ -238,7 +341,9 @@ class Sandbox:
                     raise
                 if not tries_left:
                     await self._tried(CANARY.message(), Kind(), urgency)
-                    raise JobRefused(f"what runs it is lost {TRIES} times, and other jobs are run: {exc}") from exc
+                    raise JobRefused(
+                        f"what runs it is lost {TRIES} times, and other jobs are run: {exc}"
+                    ) from exc
                 log.warning("a sandboxed run is tried again: %s", exc)
         raise AssertionError("unreachable")
 
@@ -264,7 +369,8 @@ class Sandbox:
         return frames
 
     async def _worker(self, kind: Kind) -> Worker:
-        """An idle zygote of this kind, or a new one, for which the one that was idle longest may have to go."""
+        """An idle zygote of this kind, or a new one, for which the one that was idle longest may
+        have to go."""
         if self._level is None or self._closed:
             raise SandboxError("the sandbox is not open: use `async with Sandbox(...) as box`")
         for position in reversed(range(len(self._idle))):
@@ -285,7 +391,9 @@ class Sandbox:
         try:
             await worker.prepare()
         except BaseException:
-            self._discard(worker, at_once=True)  # in a task of its own: this one may be cancelled again and again
+            self._discard(
+                worker, at_once=True
+            )  # in a task of its own: this one may be cancelled again and again
             raise
         for module, why in worker.missing.items():
             log.warning("the guest's %s cannot be imported inside the walls: %s", module, why)

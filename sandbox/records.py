@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Status = Literal["ok", "error", "timeout", "memory", "denied", "crash", "invalid"]
-"""ok; error: it raised; timeout: CPU or blocked time, or line events; memory; denied: a wall said no (a file, the
-network, a process, room); crash: it died without an answer; invalid: its value is no JSON or too large."""
+"""ok; error: it raised; timeout: CPU or blocked time, or line events; memory; denied: a wall said
+no (a file, the network, a process, room); crash: it died without an answer; invalid: its value is
+no JSON or too large."""
 
 HASH_SEEDS = (0, 1, 2, 3)
 """The string-hash seeds a job can ask for; a hash seed is fixed when a process starts."""
@@ -18,9 +19,10 @@ JOB_BYTES = 64 << 20
 class Limits:
     """Bounds of one call.
 
-    cpu_s: CPU seconds. wall_s: seconds *blocked* (wall less CPU less time spent waiting for a core), so
-    that neither depends on what else the machine does. memory_bytes: address space above what the bare
-    interpreter has. value_bytes: UTF-8 bytes of one value's JSON text. stdout_bytes: what is kept of stdout.
+    cpu_s: CPU seconds. wall_s: seconds *blocked* (wall less CPU less time spent waiting for a
+    core), so that neither depends on what else the machine does. memory_bytes: address space above
+    what the bare interpreter has. value_bytes: UTF-8 bytes of one value's JSON text. stdout_bytes:
+    what is kept of stdout.
     """
 
     cpu_s: float = 5.0
@@ -34,9 +36,10 @@ class Limits:
 class Clock:
     """The time as a call sees it.
 
-    shift_s: seconds added to what `time` and `datetime` say; zone: a name of the zoneinfo database ("" is UTC).
-    at_s: the moment, in seconds since the epoch, at which all of it stands still (None: it goes on); otherwise what a
-    program measures by (monotonic and process time) stays as it is.
+    shift_s: seconds added to what `time` and `datetime` say; zone: a name of the zoneinfo database
+    ("" is UTC). at_s: the moment, in seconds since the epoch, at which all of it stands still
+    (None: it goes on); otherwise what a program measures by (monotonic and process time) stays as
+    it is.
     """
 
     shift_s: float = 0.0
@@ -60,12 +63,13 @@ class Trace:
 class Run:
     """What came of one call.
 
-    value is canonical JSON text when status is ok; error is `Type: message`, bounded. phase says whether
-    loading the code or the call itself gave this. coerced names what was changed to make the value JSON
-    (tuple, numpy, key, negative_zero). mutated: the call changed its argument. steps and lines (of a
-    traced call): count of line events, sorted line numbers that ran. changes: (line, variable, JSON text)
-    in order. salted (of a call under salt): the seeds that the code has set itself, and the digests that it has taken.
-    peak_memory_bytes is that of the whole process the call ran in.
+    value is canonical JSON text when status is ok; error is `Type: message`, bounded. phase says
+    whether loading the code or the call itself gave this. coerced names what was changed to make
+    the value JSON (tuple, numpy, key, negative_zero). mutated: the call changed its argument. steps
+    and lines (of a traced call): count of line events, sorted line numbers that ran. changes:
+    (line, variable, JSON text) in order. salted (of a call under salt): the seeds that the code has
+    set itself, and the digests that it has taken. peak_memory_bytes is that of the whole process
+    the call ran in.
     """
 
     status: Status
@@ -89,9 +93,10 @@ class Run:
 class Draws:
     """What came of calling a function without arguments again and again.
 
-    run: ok when the drawing went through, else what ended it. values: distinct canonical JSON texts in the
-    order of their first appearance. calls = all calls made; of them raised, invalid (no JSON) and
-    oversize gave no value. errors: up to five different exceptions. refused: why up to five were invalid.
+    run: ok when the drawing went through, else what ended it. values: distinct canonical JSON texts
+    in the order of their first appearance. calls = all calls made; of them raised, invalid (no
+    JSON) and oversize gave no value. errors: up to five different exceptions. refused: why up to
+    five were invalid.
     """
 
     run: Run
@@ -106,10 +111,12 @@ class Draws:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """The interpreter that runs jobs: its path, version, import path and `name==version` of its packages.
+    """The interpreter that runs jobs: its path, version, import path and `name==version` of its
+    packages.
 
-    path: where its modules come from; every folder is below one of its own prefixes. unseen: installed packages and
-    modules that jobs cannot import, with the reason. view: all paths that a job may read.
+    path: where its modules come from; every folder is below one of its own prefixes. unseen:
+    installed packages and modules that jobs cannot import, with the reason. view: all paths that a
+    job may read.
     """
 
     python: str

@@ -16,14 +16,48 @@ class Runner(Protocol):
     @property
     def isolation(self) -> str: ...
 
-    async def run(self, code: str, entrypoint: str, arguments: str | dict[str, Any], *, urgency: int = 0,
-                  limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                  trace: Trace | None = None, clock: Clock | None = None, salt: int = 0) -> Run: ...  # fmt: skip
+    async def run(
+        self,
+        code: str,
+        entrypoint: str,
+        arguments: str | dict[str, Any],
+        *,
+        urgency: int = 0,
+        limits: Limits | None = None,
+        seed: int = 0,
+        hash_seed: int = 0,
+        trace: Trace | None = None,
+        clock: Clock | None = None,
+        salt: int = 0,
+    ) -> Run: ...
 
-    async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
-                       urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                       trace: Trace | None = None, clock: Clock | None = None, salt: int = 0,
-                       total_cpu_s: float = math.inf, all_or_nothing: bool = False) -> list[Run]: ...  # fmt: skip
+    async def run_many(
+        self,
+        code: str,
+        entrypoint: str,
+        arguments: Sequence[str | dict[str, Any]],
+        *,
+        urgency: int = 0,
+        limits: Limits | None = None,
+        seed: int = 0,
+        hash_seed: int = 0,
+        trace: Trace | None = None,
+        clock: Clock | None = None,
+        salt: int = 0,
+        total_cpu_s: float = math.inf,
+        all_or_nothing: bool = False,
+    ) -> list[Run]: ...
 
-    async def draw(self, code: str, entrypoint: str, *, calls: int, distinct: int, seed: int, value_bytes: int,
-                   cpu_s: float, urgency: int = 1, limits: Limits | None = None) -> Draws: ...  # fmt: skip
+    async def draw(
+        self,
+        code: str,
+        entrypoint: str,
+        *,
+        calls: int,
+        distinct: int,
+        seed: int,
+        value_bytes: int,
+        cpu_s: float,
+        urgency: int = 1,
+        limits: Limits | None = None,
+    ) -> Draws: ...

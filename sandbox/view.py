@@ -1,7 +1,9 @@
-"""What a guest interpreter is, and what of the machine its jobs may see: its own modules and the system's libraries.
+"""What a guest interpreter is, and what of the machine its jobs may see: its own modules and the
+system's libraries.
 
-Nothing is shown that is not the interpreter's own: a folder that a `.pth` file or an editable install adds from
-elsewhere (a checkout with its keys, say) stays outside, and what it would bring is reported in `Guest.unseen`.
+Nothing is shown that is not the interpreter's own: a folder that a `.pth` file or an editable
+install adds from elsewhere (a checkout with its keys, say) stays outside, and what it would bring
+is reported in `Guest.unseen`.
 """
 
 import json
@@ -14,7 +16,15 @@ from sandbox.errors import GuestUnusable
 from sandbox.records import Guest
 
 PROBE_S = 120
-SYSTEM = ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
+SYSTEM = (
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/etc/ld.so.cache",
+    "/usr/share/zoneinfo",
+)
 """Shared libraries, how the loader finds them, and time zones."""
 STORES = ("/nix/store", "/gnu/store")
 """Where whole systems keep libraries under names of their own."""
@@ -48,7 +58,9 @@ print(json.dumps({
 def probe(python: str) -> Guest:
     """Asks an interpreter what it is. Raises: GuestUnusable."""
     try:
-        out = subprocess.run([python, "-I", "-c", PROBE], capture_output=True, env={}, timeout=PROBE_S, check=False)
+        out = subprocess.run(
+            [python, "-I", "-c", PROBE], capture_output=True, env={}, timeout=PROBE_S, check=False
+        )
     except OSError as exc:
         raise GuestUnusable(f"sandbox.python: {python} cannot be started: {exc.strerror}") from exc
     except subprocess.TimeoutExpired as exc:
@@ -57,22 +69,40 @@ def probe(python: str) -> Guest:
         said = json.loads(out.stdout)
     except ValueError:
         told = out.stderr.decode("utf-8", "replace").strip()[-300:]
-        raise GuestUnusable(f"sandbox.python: {python} is no usable Python 3 interpreter: {told}") from None
+        raise GuestUnusable(
+            f"sandbox.python: {python} is no usable Python 3 interpreter: {told}"
+        ) from None
     if tuple(int(part) for part in said["version"].split(".")[:2]) < (3, 9):
-        raise GuestUnusable(f"sandbox.python: {python} is Python {said['version']}; jobs need 3.9 or later")
-    unseen = [f"{name}: an editable install, whose folder is not shown" for name in said["editable"]]
-    unseen += [f"{path}: on the import path, but not below the interpreter's prefix" for path in said["other"]]
-    return Guest(python=said["python"], version=said["version"], implementation=said["implementation"],
-                 platform=said["platform"], path=tuple(said["path"]), packages=tuple(said["packages"]),
-                 view=view(said["base"], said["path"], said["python"]), unseen=tuple(unseen),
-                 modules=frozenset(said["modules"]))  # fmt: skip
+        raise GuestUnusable(
+            f"sandbox.python: {python} is Python {said['version']}; jobs need 3.9 or later"
+        )
+    unseen = [
+        f"{name}: an editable install, whose folder is not shown" for name in said["editable"]
+    ]
+    unseen += [
+        f"{path}: on the import path, but not below the interpreter's prefix"
+        for path in said["other"]
+    ]
+    return Guest(
+        python=said["python"],
+        version=said["version"],
+        implementation=said["implementation"],
+        platform=said["platform"],
+        path=tuple(said["path"]),
+        packages=tuple(said["packages"]),
+        view=view(said["base"], said["path"], said["python"]),
+        unseen=tuple(unseen),
+        modules=frozenset(said["modules"]),
+    )
 
 
 def view(base: str, path: Iterable[str], python: str) -> tuple[str, ...]:
     """The paths shown to jobs, none below another, outer ones first."""
     stores = [store for store in STORES if python.startswith(store + "/")]
     wanted = [*SYSTEM, *stores, f"{base}/lib", f"{base}/lib64", *path]
-    wanted += [os.path.realpath(one) for one in wanted]  # a link is shown as a link, so its end has to be there
+    wanted += [
+        os.path.realpath(one) for one in wanted
+    ]  # a link is shown as a link, so its end has to be there
     shown: list[str] = []
     for one in sorted({os.path.normpath(one) for one in wanted if Path(one).exists()}):
         if not any(below(one, outer) for outer in shown):
@@ -85,13 +115,17 @@ def below(path: str, outer: str) -> bool:
 
 
 def scratch(shown: Iterable[str]) -> str:
-    """Where, inside the walls, the jobs' own folder is: /tmp, unless the interpreter's packages lie there."""
-    return "/scratch" if any(below(path, "/tmp") for path in shown) else "/tmp"  # noqa: S108  # the jail's own
+    """Where, inside the walls, the jobs' own folder is: /tmp, unless the interpreter's packages lie
+    there."""
+    # the jail's own
+    return "/scratch" if any(below(path, "/tmp") for path in shown) else "/tmp"  # noqa: S108
 
 
 def base(shown: tuple[str, ...]) -> str:
     """A folder on which the new root can be mounted without hiding what it shows."""
     for folder in BASES:
-        if Path(folder).is_dir() and not any(below(path, folder) or below(folder, path) for path in shown):
+        if Path(folder).is_dir() and not any(
+            below(path, folder) or below(folder, path) for path in shown
+        ):
             return folder
     raise GuestUnusable(f"sandbox.python: its modules lie below every one of {', '.join(BASES)}")

@@ -24,19 +24,22 @@ LEAVE_S = 2.0
 """How long a zygote may take to leave by itself."""
 CHUNK_BYTES = 1 << 18
 USERS = 60_000
-"""Jobs of worker i run as this user plus i where we are root: outside what distributions give to people."""
+"""Jobs of worker i run as this user plus i where we are root: outside what distributions give to
+people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a zygote is good for: the packages that it has imported, and the seed of its string hashes."""
+    """What a zygote is good for: the packages that it has imported, and the seed of its string
+    hashes."""
 
     preload: tuple[str, ...] = ()
     hash_seed: int = 0
 
 
 class Worker:
-    """Made and then prepared; `attend` gives it a job; `kill` ends it and all that it runs, which `ended` waits for."""
+    """Made and then prepared; `attend` gives it a job; `kill` ends it and all that it runs, which
+    `ended` waits for."""
 
     def __init__(self, level: Level, guest: Guest, kind: Kind, slot: int) -> None:
         """Starts the launcher; `prepare` waits for its zygote. Raises: SandboxError."""
@@ -56,22 +59,39 @@ class Worker:
         scratch = self._folder or view.scratch((*guest.view, str(GUEST)))
         self._launch(level, guest, scratch)
         self._plan: dict[str, Any] = {
-            "namespaces": level.namespaces, "landlock": level.landlock, "seccomp": level.seccomp,
-            "own_root": level.own_root, "prefix": level.prefix, "python": guest.python, "path": guest.path,
-            "view": guest.view, "base": view.base(guest.view) if level.namespaces else "", "scratch": scratch,
-            "uid": USERS + slot, "preload": kind.preload, "environment": environment(kind, scratch),
-        }  # fmt: skip
+            "namespaces": level.namespaces,
+            "landlock": level.landlock,
+            "seccomp": level.seccomp,
+            "own_root": level.own_root,
+            "prefix": level.prefix,
+            "python": guest.python,
+            "path": guest.path,
+            "view": guest.view,
+            "base": view.base(guest.view) if level.namespaces else "",
+            "scratch": scratch,
+            "uid": USERS + slot,
+            "preload": kind.preload,
+            "environment": environment(kind, scratch),
+        }
 
     def _launch(self, level: Level, guest: Guest, scratch: str) -> None:
-        """Executes the launcher with an environment that holds nothing of ours, and one descriptor."""
+        """Executes the launcher with an environment that holds nothing of ours, and one
+        descriptor."""
         self._socket, theirs = socket.socketpair()
         self._socket.setblocking(False)
         command = level.command(guest, theirs.fileno(), scratch)
         try:
-            self._process = subprocess.Popen(command, cwd="/", env=environment(self.kind, scratch), close_fds=True,
-                                             pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL,
-                                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                             start_new_session=True)  # fmt: skip
+            self._process = subprocess.Popen(
+                command,
+                cwd="/",
+                env=environment(self.kind, scratch),
+                close_fds=True,
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
         except OSError as exc:
             self._socket.close()
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -80,7 +100,8 @@ class Worker:
             theirs.close()
 
     async def prepare(self) -> None:
-        """Returns once the zygote is ready. Raises: IsolationMissing when the level cannot be had, SandboxError."""
+        """Returns once the zygote is ready. Raises: IsolationMissing when the level cannot be had,
+        SandboxError."""
         try:
             await self._send(b"P", json.dumps(self._plan).encode())
             kind, body = await self._receive(START_S)
@@ -101,7 +122,8 @@ class Worker:
         return said.decode("utf-8", "replace").strip()[-300:]
 
     async def attend(self, message: bytes, silence_s: float) -> list[Frame]:
-        """Sends a job and collects its frames, the last one included. Raises: SandboxError when the zygote is lost."""
+        """Sends a job and collects its frames, the last one included. Raises: SandboxError when the
+        zygote is lost."""
         self.jobs += 1
         self.large |= len(message) > LARGE_BYTES
         self.whole = False
@@ -126,7 +148,9 @@ class Worker:
 
     async def _send(self, kind: bytes, body: bytes) -> None:
         try:
-            await asyncio.get_running_loop().sock_sendall(self._socket, kind + b"%08x" % len(body) + body)
+            await asyncio.get_running_loop().sock_sendall(
+                self._socket, kind + b"%08x" % len(body) + body
+            )
         except OSError as exc:
             raise SandboxError(f"a zygote of the sandbox has gone: {exc}") from exc
 
@@ -137,7 +161,9 @@ class Worker:
                 async with asyncio.timeout(silence_s):
                     chunk = await asyncio.get_running_loop().sock_recv(self._socket, CHUNK_BYTES)
             except TimeoutError:
-                raise SandboxError(f"a zygote of the sandbox was silent for {silence_s:g} s") from None
+                raise SandboxError(
+                    f"a zygote of the sandbox was silent for {silence_s:g} s"
+                ) from None
             except OSError as exc:
                 raise SandboxError(f"a zygote of the sandbox has gone: {exc}") from exc
             finally:
@@ -156,7 +182,8 @@ class Worker:
         return len(head) == HEAD_BYTES - 1 and len(self._buffer) >= HEAD_BYTES + int(head, 16)
 
     def kill(self, *, at_once: bool = False) -> None:
-        """Has the zygote kill its job and leave; `ended` waits for that. at_once: without asking it, as it may hang."""
+        """Has the zygote kill its job and leave; `ended` waits for that. at_once: without asking
+        it, as it may hang."""
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
@@ -214,7 +241,8 @@ def own_folder() -> str:
 
 
 def parsed(body: bytes) -> dict[str, Any]:
-    """What a job's process, or the zygote, wrote; what is no JSON object becomes an empty one, which is malformed."""
+    """What a job's process, or the zygote, wrote; what is no JSON object becomes an empty one,
+    which is malformed."""
     try:
         found = json.loads(body) if body else {}
     except (ValueError, RecursionError):
@@ -225,6 +253,12 @@ def parsed(body: bytes) -> dict[str, Any]:
 def environment(kind: Kind, folder: str) -> dict[str, str]:
     """All that jobs find in their environment."""
     return {
-        "PYTHONHASHSEED": str(kind.hash_seed), "PYTHONUTF8": "1", "TZ": "UTC", "HOME": folder, "TMPDIR": folder,
-        "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
-    }  # fmt: skip
+        "PYTHONHASHSEED": str(kind.hash_seed),
+        "PYTHONUTF8": "1",
+        "TZ": "UTC",
+        "HOME": folder,
+        "TMPDIR": folder,
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }

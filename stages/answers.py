@@ -1,11 +1,12 @@
 """Finds the final JSON answer in what a model wrote, and says how it was read.
 
-strict    the last complete JSON object that has the asked field
-tolerant  the same, or one with another syntax than JSON's (see stages.literals), or without its last brackets (default)
-lenient   also the field in another case, and a bare value at the end of the text
+strict    the last complete JSON object that has the asked field tolerant  the same, or one with
+another syntax than JSON's (see stages.literals), or without its last brackets (default) lenient
+also the field in another case, and a bare value at the end of the text
 
-Only outermost objects count: a field inside a larger object is no answer. What stands in <think> is no answer either.
-Text inside strings is never rewritten, and nothing here raises, whatever was written.
+Only outermost objects count: a field inside a larger object is no answer. What stands in <think> is
+no answer either. Text inside strings is never rewritten, and nothing here raises, whatever was
+written.
 """
 
 import json
@@ -26,7 +27,8 @@ MENDED = 64
 EFFORT = 500_000
 """Characters that may be read in vain for strict JSON; then only the last braces are tried."""
 LINES_COUNTED = 32
-"""An error of Python's reader costs its place, for the number of its line: as much as reading a 32nd of it."""
+"""An error of Python's reader costs its place, for the number of its line: as much as reading a
+32nd of it."""
 LEVEL_CHARACTERS = 5000
 """What an attempt counts that ends too deep."""
 OPENING = re.compile(r"[{｛]")  # noqa: RUF001  # full-width
@@ -59,7 +61,8 @@ def find(content: str, field: str, reading: Reading) -> Found | None:
 
 
 def said(content: str) -> str:
-    """The content without what the model has only thought: a block of <think>, or all before a </think> alone."""
+    """The content without what the model has only thought: a block of <think>, or all before a
+    </think> alone."""
     parts: list[str] = []
     place, inside = 0, False
     for start, end, quoted in _tags(content):
@@ -75,7 +78,8 @@ def said(content: str) -> str:
 
 
 def _tags(content: str) -> Iterator[tuple[int, int, bool]]:
-    """Where tags of thought begin and end, and whether inside of double quotes, as far as the line tells."""
+    """Where tags of thought begin and end, and whether inside of double quotes, as far as the line
+    tells."""
     place, quotes = 0, 0
     for found in TAG.finditer(content):
         between = content[place : found.start()]
@@ -89,7 +93,9 @@ def _objects(tail: str, field: str, *, tolerant: bool) -> Iterator[tuple[dict[st
     """The outermost objects of the text in order, and how each was read."""
     opening = [found.start() for found in OPENING.finditer(tail)]
     strict = _strict(tail, opening)
-    mended = set([place for place in opening if place not in strict][-MENDED:]) if tolerant else set()
+    mended = (
+        set([place for place in opening if place not in strict][-MENDED:]) if tolerant else set()
+    )
     end, left = 0, VALUES
     for place in opening:
         if place < end:
@@ -139,7 +145,11 @@ def _lenient(tail: str, field: str, objects: list[dict[str, Any]]) -> Found | No
                 return _found(value[key], "repaired:case")
     fenced = FENCED.search(tail)
     last = tail.strip().rsplit("\n", 1)[-1]
-    texts = [fenced[1]] if fenced else [last, *_boxed(tail), *(found[1] for found in [SAID.search(last)] if found)]
+    texts = (
+        [fenced[1]]
+        if fenced
+        else [last, *_boxed(tail), *(found[1] for found in [SAID.search(last)] if found)]
+    )
     for text in texts:
         found = _bare(text.lstrip(DRESSING).rstrip(DRESSING + "."))
         if found is not None:
@@ -191,8 +201,12 @@ def _shallow(value: Any) -> bool:
     """Whether a value is nested no deeper than one that the guest gives."""
     level = [value]
     for _ in range(DEPTH + 1):
-        level = [item for outer in level if isinstance(outer, (dict, list))
-                 for item in (outer.values() if isinstance(outer, dict) else outer)]  # fmt: skip
+        level = [
+            item
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+        ]
     return not level
 
 

@@ -1,8 +1,9 @@
 """What a program is like: the cluster of its behaviour, and bands of the MinHash of its text.
 
-Both follow from the program alone, so that two runs, shards and machines give the same tags and nothing is dropped
-while a run goes on. Two programs are alike if they are in one behaviour cluster or share a band. A rewrite (renamed,
-a loop made a recursion, told otherwise) behaves alike where no text would show it.
+Both follow from the program alone, so that two runs, shards and machines give the same tags and
+nothing is dropped while a run goes on. Two programs are alike if they are in one behaviour cluster
+or share a band. A rewrite (renamed, a loop made a recursion, told otherwise) behaves alike where no
+text would show it.
 """
 
 import ast
@@ -25,30 +26,40 @@ VERSION = 1
 """Counts up whenever the same program could get other tags."""
 FEWEST_ANSWERS = 8
 FEWEST_UNCOMMON = 4
-"""So many probes must give a value, and so many another than the commonest: less says nothing of a behaviour."""
+"""So many probes must give a value, and so many another than the commonest: less says nothing of a
+behaviour."""
 DIGITS = 6
 BANDS, ROWS = 16, 8
-"""Two texts share a band with a probability of one half where their shingles overlap by about 0.7."""
+"""Two texts share a band with a probability of one half where their shingles overlap by about
+0.7."""
 SHINGLE = 5
 TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
 class Probing:
-    """Runs programs on the probes of their types: one fork each, several only where a probe breaks it."""
+    """Runs programs on the probes of their types: one fork each, several only where a probe breaks
+    it."""
 
     sandbox: Runner
 
     async def cluster(self, program: Program) -> dict[str, Any]:
-        """The tags of a program, as they stand in its row: `behaviour` is None where the probes say too little."""
-        return {"version": VERSION, "behaviour": await self.behaviour(program), "text": list(bands(text_of(program)))}
+        """The tags of a program, as they stand in its row: `behaviour` is None where the probes say
+        too little."""
+        return {
+            "version": VERSION,
+            "behaviour": await self.behaviour(program),
+            "text": list(bands(text_of(program))),
+        }
 
     async def behaviour(self, program: Program) -> str | None:
         arguments = signature_of(program)
         probes = bank(arguments)
         if not probes:
             return None
-        return fingerprint([type_ for _, type_ in arguments], await outputs_of(self.sandbox, program, probes))
+        return fingerprint(
+            [type_ for _, type_ in arguments], await outputs_of(self.sandbox, program, probes)
+        )
 
 
 def signature_of(program: Program) -> tuple[tuple[str, Type], ...]:
@@ -58,14 +69,17 @@ def signature_of(program: Program) -> tuple[tuple[str, Type], ...]:
 
 
 def fingerprint(types: Sequence[Type], outputs: Sequence[str | None]) -> str | None:
-    """The cluster of a behaviour: a digest of the types and of what the probes gave, or None if that says too little."""
+    """The cluster of a behaviour: a digest of the types and of what the probes gave, or None if
+    that says too little."""
     canonical = [None if text is None else _canonical(text) for text in outputs]
     counts = Counter(text for text in canonical if text is not None)
     if not counts or counts.total() < FEWEST_ANSWERS:
         return None
     if counts.total() - counts.most_common(1)[0][1] < FEWEST_UNCOMMON:
         return None
-    return digest("behaviour", str(VERSION), json.dumps(types, sort_keys=True), json.dumps(canonical))
+    return digest(
+        "behaviour", str(VERSION), json.dumps(types, sort_keys=True), json.dumps(canonical)
+    )
 
 
 def _canonical(text: str) -> str:
@@ -88,7 +102,8 @@ def _rounded(value: Any) -> Any:
 
 
 def text_of(program: Program) -> str:
-    """The text of a program that is compared: its statement, and its code without comments and layout."""
+    """The text of a program that is compared: its statement, and its code without comments and
+    layout."""
     try:
         code = ast.unparse(ast.parse(program.sections.code))
     except (SyntaxError, ValueError, RecursionError):
@@ -97,14 +112,20 @@ def text_of(program: Program) -> str:
 
 
 def bands(text: str) -> tuple[str, ...]:
-    """The bands of the MinHash of a text's shingles of SHINGLE tokens, case aside: BANDS texts of 12 hex digits."""
+    """The bands of the MinHash of a text's shingles of SHINGLE tokens, case aside: BANDS texts of
+    12 hex digits."""
     tokens = TOKEN.findall(text.lower())
-    shingles = {" ".join(tokens[place : place + SHINGLE]) for place in range(max(1, len(tokens) - SHINGLE + 1))}
+    shingles = {
+        " ".join(tokens[place : place + SHINGLE])
+        for place in range(max(1, len(tokens) - SHINGLE + 1))
+    }
     minhash = RMinHash(num_perm=BANDS * ROWS, seed=1)
     minhash.update(sorted(shingles))
     values = minhash.digest()
     return tuple(
-        digest("band", str(number), *map(str, values[number * ROWS : (number + 1) * ROWS]), length=12)
+        digest(
+            "band", str(number), *map(str, values[number * ROWS : (number + 1) * ROWS]), length=12
+        )
         for number in range(BANDS)
     )
 
@@ -116,7 +137,8 @@ def keys(cluster: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def grouped(clusters: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
-    """The group of each program, by the lowest id in it. Time and memory grow linearly with the programs.
+    """The group of each program, by the lowest id in it. Time and memory grow linearly with the
+    programs.
 
     clusters: id and tags of each.
     """

@@ -1,7 +1,9 @@
-"""Whether a program is in a benchmark that its users will measure with: 13-grams of its text, or its behaviour.
+"""Whether a program is in a benchmark that its users will measure with: 13-grams of its text, or
+its behaviour.
 
-13-grams are of words, case and punctuation aside, as in arXiv 2502.07316. A benchmark is a file of JSON lines; all text
-in its rows counts. Rows that are programs of the parsed format (`refcode`, `ios`) are compared by behaviour as well.
+13-grams are of words, case and punctuation aside, as in arXiv 2502.07316. A benchmark is a file of
+JSON lines; all text in its rows counts. Rows that are programs of the parsed format (`refcode`,
+`ios`) are compared by behaviour as well.
 """
 
 import hashlib
@@ -18,7 +20,8 @@ WORD = re.compile(r"\w+")
 
 @dataclass(slots=True)
 class Benchmarks:
-    """What is known of the benchmarks: 8 bytes of each 13-gram and the behaviour clusters, with the benchmarks' names."""
+    """What is known of the benchmarks: 8 bytes of each 13-gram and the behaviour clusters, with the
+    benchmarks' names."""
 
     grams: dict[bytes, str] = field(default_factory=dict)
     behaviours: dict[str, str] = field(default_factory=dict)
@@ -30,7 +33,8 @@ class Benchmarks:
                 self.grams.setdefault(gram, name)
 
     def matches(self, program: Program) -> list[dict[str, str]]:
-        """The benchmarks that hold something of the program: [{benchmark, how}], each once, in order."""
+        """The benchmarks that hold something of the program: [{benchmark, how}], each once, in
+        order."""
         found: dict[tuple[str, str], None] = {}
         sections = program.sections
         for text in (sections.statement, sections.description, sections.code):
@@ -60,4 +64,6 @@ def grams(text: str) -> Iterable[bytes]:
     """The hashed 13-grams of a text; a shorter one has none."""
     words = WORD.findall(text.lower())
     for place in range(len(words) - GRAM + 1):
-        yield hashlib.blake2b(" ".join(words[place : place + GRAM]).encode(), digest_size=8).digest()
+        yield hashlib.blake2b(
+            " ".join(words[place : place + GRAM]).encode(), digest_size=8
+        ).digest()

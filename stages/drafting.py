@@ -1,4 +1,5 @@
-"""Unified -> Draft: reads a transform reply, or a repair's, into the programs that are to be run."""
+"""Unified -> Draft: reads a transform reply, or a repair's, into the programs that are to be
+run."""
 
 from dataclasses import dataclass, replace
 
@@ -24,7 +25,9 @@ class Drafting:
         question, attempt = unified.question, Attempt(unified.answer)
         if unified.answer.finish == "length":
             draft = Draft(question, 1, None, (attempt,))
-            return self.repairs.of(draft, Fault("cut", "The answer ended at the length limit (finish_reason length)."))
+            return self.repairs.of(
+                draft, Fault("cut", "The answer ended at the length limit (finish_reason length).")
+            )
         parts = read(unified.answer.content)
         if isinstance(parts, Declined):
             return (_declined(question.origin.id, parts),)
@@ -39,9 +42,13 @@ class Drafting:
         """A repair's reply: its sections laid over those that were there, under guard."""
         before = draft.sections
         question = replace(unified.question, draft=None)
-        draft = replace(draft, question=question, attempts=(*draft.attempts, Attempt(unified.answer)))
+        draft = replace(
+            draft, question=question, attempts=(*draft.attempts, Attempt(unified.answer))
+        )
         if unified.answer.finish == "length":
-            return self.repairs.of(draft, Fault("cut", "The answer ended at the length limit (finish_reason length)."))
+            return self.repairs.of(
+                draft, Fault("cut", "The answer ended at the length limit (finish_reason length).")
+            )
         if before is None:
             return self._anew(unified, draft)
         after = merged(before, unified.answer.content, draft.number)

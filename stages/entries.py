@@ -1,7 +1,9 @@
-"""Rows back into records, at every boundary: our own files without loss, the reference's as far as they go.
+"""Rows back into records, at every boundary: our own files without loss, the reference's as far as
+they go.
 
-A row of ours carries `schema` and its ids and keeps them; a row of others gets ids from its content. What a
-row lacks is a reject of its own, with its reason; nothing here raises anything else.
+A row of ours carries `schema` and its ids and keeps them; a row of others gets ids from its
+content. What a row lacks is a reject of its own, with its reason; nothing here raises anything
+else.
 """
 
 import json
@@ -38,11 +40,23 @@ from stages.records import (
 from stages.rows import FOUND, Boundary
 from stages.values import NotJson, text_of
 
-DIRECTIONS: dict[str, Direction] = {"i": "input", "o": "output", "input": "input", "output": "output"}
+DIRECTIONS: dict[str, Direction] = {
+    "i": "input",
+    "o": "output",
+    "input": "input",
+    "output": "output",
+}
 VERDICTS: dict[str, VerdictName] = {
-    "success": "right", "failed": "wrong", "AssertionError": "wrong", "no answer": "no_answer", "exception": "error",
-    "timeout": "timeout", "error": "error", "cut": "cut", "invalid_truth": "invalid_truth",
-}  # fmt: skip
+    "success": "right",
+    "failed": "wrong",
+    "AssertionError": "wrong",
+    "no answer": "no_answer",
+    "exception": "error",
+    "timeout": "timeout",
+    "error": "error",
+    "cut": "cut",
+    "invalid_truth": "invalid_truth",
+}
 Fields = Mapping[str, Any]
 Record = SourceFile | TransformQuestion | Unified | Program | Question | Answered | Judged
 
@@ -51,7 +65,8 @@ Record = SourceFile | TransformQuestion | Unified | Program | Question | Answere
 class Entry:
     """How rows of one boundary become records.
 
-    occurrence: how often its argument was asked before, in file order; equal rows get different ids by it.
+    occurrence: how often its argument was asked before, in file order; equal rows get different ids
+    by it.
     """
 
     boundary: Boundary
@@ -67,17 +82,37 @@ class Entry:
         """
         known = row.get("source")
         if "schema" in row and isinstance(known, dict) and isinstance(known.get("id"), str):
-            fields = {key: value for key, value in known.items() if key not in OWN_FIELDS} | (known.get("row") or {})
-            return Origin(known["id"], str(known.get("file", "")), _number(known.get("line")), index, fields,
-                          str(known.get("content_hash", "")), tuple(known.get("traits") or ()))  # fmt: skip
+            fields = {key: value for key, value in known.items() if key not in OWN_FIELDS} | (
+                known.get("row") or {}
+            )
+            return Origin(
+                known["id"],
+                str(known.get("file", "")),
+                _number(known.get("line")),
+                index,
+                fields,
+                str(known.get("content_hash", "")),
+                tuple(known.get("traits") or ()),
+            )
         text = json.dumps(row, sort_keys=True, separators=(",", ":"))
         code = row.get(self.code_field)
-        fields = {} if self.boundary != "raw" else {key: value for key, value in row.items() if key != self.code_field}
-        return Origin(digest("source", text, str(occurrence)), file, line, index, fields,
-                      digest(code) if isinstance(code, str) else "")  # fmt: skip
+        fields = (
+            {}
+            if self.boundary != "raw"
+            else {key: value for key, value in row.items() if key != self.code_field}
+        )
+        return Origin(
+            digest("source", text, str(occurrence)),
+            file,
+            line,
+            index,
+            fields,
+            digest(code) if isinstance(code, str) else "",
+        )
 
     def record(self, row: Fields, origin: Origin, program: Program | None) -> Record:
-        """The record of a row. program: the one that a row below `parsed` is about. Raises: Rejected."""
+        """The record of a row. program: the one that a row below `parsed` is about. Raises:
+        Rejected."""
         try:
             return self._record(row, origin, program)
         except (TypeError, ValueError, AttributeError, KeyError) as exc:
@@ -133,17 +168,30 @@ class Entry:
         if "schema" in row and isinstance(row.get("id"), str):
             id_ = row["id"]
             if self.occurrence(f"question {id_}.{sample}.{len(turns)}"):
-                raise Rejected("duplicate_id", f"the sample {id_}.{sample} stands in the source before")
+                raise Rejected(
+                    "duplicate_id", f"the sample {id_}.{sample} stands in the source before"
+                )
         else:
             text = json.dumps(messages)
-            id_ = digest("question", program.id, pair.id, direction, text, str(self.occurrence(text)))
+            id_ = digest(
+                "question", program.id, pair.id, direction, text, str(self.occurrence(text))
+            )
         return Question(
-            id=id_, program=program, pair=pair, number=number, direction=direction, opening=opening,
-            samples=(Attempted(sample, turns),), variant=row.get("variant") or "query_code", prompt=_prompt(row),
-            sampling=row.get("sampling") or {}, system=row.get("system") or "",
-            tags=tuple(row["tags"]) if "tags" in row else (*program.tags, *pair.tags), guess=tuple(row.get("guess") or ()),
+            id=id_,
+            program=program,
+            pair=pair,
+            number=number,
+            direction=direction,
+            opening=opening,
+            samples=(Attempted(sample, turns),),
+            variant=row.get("variant") or "query_code",
+            prompt=_prompt(row),
+            sampling=row.get("sampling") or {},
+            system=row.get("system") or "",
+            tags=tuple(row["tags"]) if "tags" in row else (*program.tags, *pair.tags),
+            guess=tuple(row.get("guess") or ()),
             wanted=max(1, row["samples"]) if isinstance(row.get("samples"), int) else 1,
-        )  # fmt: skip
+        )
 
     def _verified(self, row: Fields, question: Question, turn: Turn) -> Turn:
         result = row.get("res")
@@ -154,13 +202,19 @@ class Entry:
         if isinstance(row.get("turn"), dict):
             return replace(turned(row["turn"], turn.answer), feedback=message)
         found = find(turn.answer.content, question.direction, self.reading)
-        turn = replace(turn, verdict=VERDICTS[result["status"]], predicted=found.text if found else None,
-                       read=found.how if found else None, error="" if result["status"] == "success" else message)  # fmt: skip
+        turn = replace(
+            turn,
+            verdict=VERDICTS[result["status"]],
+            predicted=found.text if found else None,
+            read=found.how if found else None,
+            error="" if result["status"] == "success" else message,
+        )
         return replace(turn, feedback=self.feedback.about(question, turn))
 
 
 def chain(messages: Messages, output: str | None = None) -> str:
-    """Identifies a conversation up to an answer: its messages and the answer, or its messages but the last."""
+    """Identifies a conversation up to an answer: its messages and the answer, or its messages but
+    the last."""
     spoken = [dict(message) for message in messages]
     spoken = spoken[:-1] if output is None else [*spoken, {"role": "assistant", "content": output}]
     return digest(*(f"{message['role']}\n{message['content']}" for message in spoken))
@@ -173,30 +227,47 @@ def parsed(row: Fields, origin: Origin) -> Program:
         raise Rejected("bad_row", "refcode is missing")
     if not isinstance(pairs, list) or not pairs:
         raise Rejected("no_pairs", "ios is missing or empty")
-    sections = Sections(code, _text(row, "io_requirements"), _text(row, "generator"), _text(row, "problem_description"),
-                        _text(row, "input_check"))  # fmt: skip
+    sections = Sections(
+        code,
+        _text(row, "io_requirements"),
+        _text(row, "generator"),
+        _text(row, "problem_description"),
+        _text(row, "input_check"),
+    )
     ours = "schema" in row and isinstance(row.get("id"), str)
     known = row.get("pairs") if ours else None
     details = known if isinstance(known, list) and len(known) == len(pairs) else [{}] * len(pairs)
     return Program(
-        id=row["id"] if ours else digest("program", origin.id, "1"), origin=origin, sections=sections,
+        id=row["id"] if ours else digest("program", origin.id, "1"),
+        origin=origin,
+        sections=sections,
         pairs=tuple(_recorded(io, detail) for io, detail in zip(pairs, details, strict=True)),
-        entrypoint=row.get("funcname") or "main_solution", item=origin.index, outputs=row.get("outputs") or 0,
-        modal_share=row.get("modal_share") or 0.0, gated=ours and bool(row.get("gate")),
-        tags=tuple(row.get("tags") or ()), category=row.get("category"),
+        entrypoint=row.get("funcname") or "main_solution",
+        item=origin.index,
+        outputs=row.get("outputs") or 0,
+        modal_share=row.get("modal_share") or 0.0,
+        gated=ours and bool(row.get("gate")),
+        tags=tuple(row.get("tags") or ()),
+        category=row.get("category"),
         cluster=row.get("cluster") if ours else None,
         found={name: row[name] for name in FOUND if row.get(name) is not None} if ours else {},
-    )  # fmt: skip
+    )
 
 
 def _recorded(io: Any, detail: Fields) -> Pair:
-    """A recorded pair; one that is no JSON is kept in its place, tagged `invalid`, and never asked."""
+    """A recorded pair; one that is no JSON is kept in its place, tagged `invalid`, and never
+    asked."""
     try:
         return Pair(
-            text_of(io["input"]), text_of(io["output"]), detail.get("steps"), tuple(detail.get("lines", ())),
-            tuple(detail.get("coerced", ())), bool(detail.get("mutates")), bool(detail.get("near_limit")),
+            text_of(io["input"]),
+            text_of(io["output"]),
+            detail.get("steps"),
+            tuple(detail.get("lines", ())),
+            tuple(detail.get("coerced", ())),
+            bool(detail.get("mutates")),
+            bool(detail.get("near_limit")),
             tuple(detail.get("tags", ())),
-        )  # fmt: skip
+        )
     except (NotJson, KeyError, TypeError):
         return Pair("null", "null", tags=("invalid",))
 
@@ -204,11 +275,24 @@ def _recorded(io: Any, detail: Fields) -> Pair:
 def turned(row: Fields, answer: Answer) -> Turn:
     """A turn from its row, the answer's content from the conversation."""
     usage = row.get("usage")
-    answer = replace(answer, finish=row.get("finish_reason") or "stop", model=row.get("model") or answer.model,
-                     usage=_usage(usage) if isinstance(usage, dict) else answer.usage)  # fmt: skip
-    return Turn(answer, row.get("verdict"), row.get("answer"), row.get("read"), row.get("match"), row.get("got"),
-                row.get("error") or "", float(row.get("cpu_s") or 0.0), bool(row.get("near_limit")),
-                bool(row.get("out_of_domain")))  # fmt: skip
+    answer = replace(
+        answer,
+        finish=row.get("finish_reason") or "stop",
+        model=row.get("model") or answer.model,
+        usage=_usage(usage) if isinstance(usage, dict) else answer.usage,
+    )
+    return Turn(
+        answer,
+        row.get("verdict"),
+        row.get("answer"),
+        row.get("read"),
+        row.get("match"),
+        row.get("got"),
+        row.get("error") or "",
+        float(row.get("cpu_s") or 0.0),
+        bool(row.get("near_limit")),
+        bool(row.get("out_of_domain")),
+    )
 
 
 def _number(value: Any) -> int:
@@ -225,16 +309,26 @@ def _messages(row: Fields) -> Messages:
     if not isinstance(messages, list) or not messages:
         raise Rejected("bad_row", "messages is missing or empty")
     for message in messages:
-        if not isinstance(message, dict) or not isinstance(message.get("content"), str) or "role" not in message:
+        if (
+            not isinstance(message, dict)
+            or not isinstance(message.get("content"), str)
+            or "role" not in message
+        ):
             raise Rejected("bad_row", "messages holds something else than {role, content}")
     if messages[-1]["role"] != "user":
         raise Rejected("bad_row", "the last message is not the user's")
-    return tuple({"role": str(message["role"]), "content": message["content"]} for message in messages)
+    return tuple(
+        {"role": str(message["role"]), "content": message["content"]} for message in messages
+    )
 
 
 def _prompt(row: Fields) -> Prompt | None:
     prompt = row.get("prompt")
-    return Prompt(str(prompt.get("version")), str(prompt.get("hash"))) if isinstance(prompt, dict) else None
+    return (
+        Prompt(str(prompt.get("version")), str(prompt.get("hash")))
+        if isinstance(prompt, dict)
+        else None
+    )
 
 
 def _answer(row: Fields) -> Answer:
@@ -242,13 +336,23 @@ def _answer(row: Fields) -> Answer:
     if not isinstance(output, str):
         raise Rejected("bad_row", "output is no text")
     usage = row.get("usage")
-    return Answer(output, _text(row, "reasoning"), row.get("finish_reason") or "stop", _text(row, "model"),
-                  _usage(usage) if isinstance(usage, dict) else Usage(estimated=True))  # fmt: skip
+    return Answer(
+        output,
+        _text(row, "reasoning"),
+        row.get("finish_reason") or "stop",
+        _text(row, "model"),
+        _usage(usage) if isinstance(usage, dict) else Usage(estimated=True),
+    )
 
 
 def _usage(row: Fields) -> Usage:
-    return Usage(row.get("input_tokens") or 0, row.get("output_tokens") or 0, row.get("cached_tokens") or 0,
-                 bool(row.get("estimated")), row.get("usd") or 0.0)  # fmt: skip
+    return Usage(
+        row.get("input_tokens") or 0,
+        row.get("output_tokens") or 0,
+        row.get("cached_tokens") or 0,
+        bool(row.get("estimated")),
+        row.get("usd") or 0.0,
+    )
 
 
 def _pair(row: Fields, program: Program) -> tuple[int, Pair]:
@@ -263,7 +367,10 @@ def _pair(row: Fields, program: Program) -> tuple[int, Pair]:
 
 def _divided(messages: Messages) -> tuple[Messages, tuple[tuple[Message, Message], ...]]:
     """The opening, and the answers with the feedback on each that follow it."""
-    first = next((place for place, message in enumerate(messages) if message["role"] == "assistant"), len(messages))
+    first = next(
+        (place for place, message in enumerate(messages) if message["role"] == "assistant"),
+        len(messages),
+    )
     rest = messages[first:]
     if len(rest) % 2 or any(message["role"] != "assistant" for message in rest[::2]):
         raise Rejected("bad_row", "messages do not alternate between answers and feedback")
@@ -272,9 +379,15 @@ def _divided(messages: Messages) -> tuple[Messages, tuple[tuple[Message, Message
 
 def _turns(row: Fields, spoken: tuple[tuple[Message, Message], ...]) -> tuple[Turn, ...]:
     known = row.get("turns")
-    details = known if isinstance(known, list) and len(known) == len(spoken) else [None] * len(spoken)
+    details = (
+        known if isinstance(known, list) and len(known) == len(spoken) else [None] * len(spoken)
+    )
     return tuple(
-        replace(turned(detail, Answer(answer["content"])) if detail else Turn(Answer(answer["content"]), "wrong"),
-                feedback=feedback["content"])
+        replace(
+            turned(detail, Answer(answer["content"]))
+            if detail
+            else Turn(Answer(answer["content"]), "wrong"),
+            feedback=feedback["content"],
+        )
         for detail, (answer, feedback) in zip(details, spoken, strict=True)
-    )  # fmt: skip
+    )

@@ -4,8 +4,8 @@ close   numbers with a float on either side: |a - b| <= max(1e-6, 1e-4 |b|), or 
 paper   with a float on either side: relative error <= 1e-3 and the same integer part
 strict  equal as JSON values, 1 and 1.0 being the same number
 
-In all three: a boolean equals only itself, lists by place, objects by key whatever the order, text exactly.
-Source: arXiv 2502.07316 for `paper`.
+In all three: a boolean equals only itself, lists by place, objects by key whatever the order, text
+exactly. Source: arXiv 2502.07316 for `paper`.
 """
 
 import math

@@ -1,10 +1,10 @@
 """The three kinds of failure a stage can have, and nothing else.
 
-StageError
-├── Rejected            the row's own fault: it ends here, with its reason in rejects.jsonl
-│   └── GaveUp          it failed while others were served: asked once more at the end, then a reject
-├── Unavailable         theirs or ours, and past all retries: the run stops with work left (exit 1)
-└── Misconfigured       a setting, a key or a file is wrong: the run stops at once (exit 2)
+StageError ├── Rejected            the row's own fault: it ends here, with its reason in
+rejects.jsonl │   └── GaveUp          it failed while others were served: asked once more at the
+end, then a reject ├── Unavailable         theirs or ours, and past all retries: the run stops with
+work left (exit 1) └── Misconfigured       a setting, a key or a file is wrong: the run stops at
+once (exit 2)
 
 Anything else that leaves a stage is a bug.
 """
@@ -17,7 +17,8 @@ class StageError(Exception):
 
 
 class Rejected(StageError):
-    """Raised when the row at hand cannot go on. reason: one word of the funnel; detail: for a person."""
+    """Raised when the row at hand cannot go on. reason: one word of the funnel; detail: for a
+    person."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
@@ -35,7 +36,8 @@ class GaveUp(Rejected):
 
 
 class Unavailable(StageError):
-    """Raised when an endpoint gave nothing for so long that waiting on is pointless, or a budget is used up."""
+    """Raised when an endpoint gave nothing for so long that waiting on is pointless, or a budget is
+    used up."""
 
 
 class Misconfigured(StageError):

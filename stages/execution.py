@@ -1,7 +1,9 @@
-"""Draft -> Program: draws inputs, runs them, keeps the pairs worth asking about, and runs those once more.
+"""Draft -> Program: draws inputs, runs them, keeps the pairs worth asking about, and runs those
+once more.
 
-Pools are bounded by counts, never by time, so that the same program gives the same pairs in every run;
-CPU time is a backstop that rejects the whole program. The generator is seeded from the program's id.
+Pools are bounded by counts, never by time, so that the same program gives the same pairs in every
+run; CPU time is a backstop that rejects the whole program. The generator is seeded from the
+program's id.
 """
 
 import json
@@ -13,7 +15,15 @@ from typing import Any
 from sandbox import Run, Runner, Trace
 from stages.clusters import signature_of
 from stages.equality import compare
-from stages.gate import CPU_OF_PROGRAM_S, EVIDENCE_CHARACTERS, GENERATION, Gate, environment, outcome, short
+from stages.gate import (
+    CPU_OF_PROGRAM_S,
+    EVIDENCE_CHARACTERS,
+    GENERATION,
+    Gate,
+    environment,
+    outcome,
+    short,
+)
 from stages.imports import imported, missing
 from stages.likeness import Likeness
 from stages.probes import bank
@@ -32,7 +42,8 @@ FUTURE = "from __future__ import"
 
 
 class Faulty(Exception):
-    """Raised inside this module when a program shows a fault. fallback: what stands if nothing mends it."""
+    """Raised inside this module when a program shows a fault. fallback: what stands if nothing
+    mends it."""
 
     def __init__(self, fault: Fault, fallback: Program | None = None) -> None:
         super().__init__(fault.kind)
@@ -52,7 +63,9 @@ class Execution:
     draws: int = 1000
     pairs: int = 10
 
-    async def __call__(self, draft: Draft) -> tuple[Program | TransformQuestion | Reject | Tally, ...]:
+    async def __call__(
+        self, draft: Draft
+    ) -> tuple[Program | TransformQuestion | Reject | Tally, ...]:
         try:
             program = await self._program(draft)
             return settled(draft, program, mended=True)
@@ -76,16 +89,37 @@ class Execution:
         if share >= self.profile.skew:
             weak.append(Fault(tag, f"Of {len(pool)} inputs {times} give {short(commonest)}."))
         if len(inputs) < min(self.pool, self.profile.inputs):
-            weak.append(Fault("few_inputs", f"In {drawn['draws']} draws it gave {len(inputs)} different inputs."))
+            weak.append(
+                Fault(
+                    "few_inputs",
+                    f"In {drawn['draws']} draws it gave {len(inputs)} different inputs.",
+                )
+            )
         found = {
-            **drawn, "distinct": len(inputs), "pool": len(pool), "dropped": dropped, "outputs": len(counts),
-            "modal_share": round(share, 4), "commonest": commonest if times > 1 else None, "signature": _signature(pairs), "imports": list(imported(code)),
-            "gate": gate, "transform": transform_row(draft), "environment": environment(self.sandbox.guest),
-        }  # fmt: skip
+            **drawn,
+            "distinct": len(inputs),
+            "pool": len(pool),
+            "dropped": dropped,
+            "outputs": len(counts),
+            "modal_share": round(share, 4),
+            "commonest": commonest if times > 1 else None,
+            "signature": _signature(pairs),
+            "imports": list(imported(code)),
+            "gate": gate,
+            "transform": transform_row(draft),
+            "environment": environment(self.sandbox.guest),
+        }
         program = Program(
-            draft.id, draft.question.origin, draft.sections, pairs, outputs=len(counts), modal_share=share,
-            gated=gate is not None, tags=tuple(fault.kind for fault in weak), found=found,
-        )  # fmt: skip
+            draft.id,
+            draft.question.origin,
+            draft.sections,
+            pairs,
+            outputs=len(counts),
+            modal_share=share,
+            gated=gate is not None,
+            tags=tuple(fault.kind for fault in weak),
+            found=found,
+        )
         program = await self.likeness.tagged(program)
         if weak:
             raise Faulty(weak[0], program)
@@ -102,14 +136,25 @@ class Execution:
         assert draft.sections is not None
         size = self.profile.input_size
         drawn = await self.sandbox.draw(
-            _together(draft.sections.code, draft.sections.generator), "input_generator", calls=self.draws,
-            distinct=self.pool, seed=seed, value_bytes=size.bytes, cpu_s=CPU_OF_PROGRAM_S, urgency=GENERATION,
-        )  # fmt: skip
+            _together(draft.sections.code, draft.sections.generator),
+            "input_generator",
+            calls=self.draws,
+            distinct=self.pool,
+            seed=seed,
+            value_bytes=size.bytes,
+            cpu_s=CPU_OF_PROGRAM_S,
+            urgency=GENERATION,
+        )
         if drawn.run.status != "ok":
             raise Faulty(_ended(drawn.run, "Drawing inputs"))
         if drawn.raised * 2 > drawn.calls:
-            raise Faulty(Fault("raises", f"`input_generator` raised in {drawn.raised} of {drawn.calls} calls: "
-                                         f"{'; '.join(drawn.errors)[:EVIDENCE_CHARACTERS]}"))  # fmt: skip
+            raise Faulty(
+                Fault(
+                    "raises",
+                    f"`input_generator` raised in {drawn.raised} of {drawn.calls} calls: "
+                    f"{'; '.join(drawn.errors)[:EVIDENCE_CHARACTERS]}",
+                )
+            )
         if drawn.invalid * 2 > drawn.calls:
             raise Faulty(Fault("unjson", f"`input_generator` returns {drawn.refused[0]}"))
         inputs = [text for text in drawn.values if not size.excess(text)]
@@ -118,20 +163,33 @@ class Execution:
         if not all(isinstance(json.loads(text), dict) for text in inputs):
             raise Faulty(Fault("signature", "`input_generator` does not return a dictionary."))
         if len(inputs) < FEWEST_INPUTS:
-            raise Faulty(Fault("few_inputs", f"In {drawn.calls} draws it gave {len(inputs)} different inputs."))
+            raise Faulty(
+                Fault(
+                    "few_inputs", f"In {drawn.calls} draws it gave {len(inputs)} different inputs."
+                )
+            )
         counts = {"draws": drawn.calls, "raised": drawn.raised, "seed": seed}
         return inputs, counts
 
-    async def _pool(self, code: str, inputs: list[str], seed: int) -> tuple[list[Pair], dict[str, int]]:
+    async def _pool(
+        self, code: str, inputs: list[str], seed: int
+    ) -> tuple[list[Pair], dict[str, int]]:
         """The pairs of all inputs that gave a usable output, and why others did not."""
         runs = await traced(self.sandbox, code, "main_solution", inputs, seed)
         if all((run.steps or 0) > EVENTS for run in runs):
-            raise Faulty(Fault("long", f"Even the input {short(inputs[0])} takes more than {EVENTS} executed lines."))
+            raise Faulty(
+                Fault(
+                    "long",
+                    f"Even the input {short(inputs[0])} takes more than {EVENTS} executed lines.",
+                )
+            )
         if runs[0].phase == "load" and runs[0].status != "ok":
             raise Faulty(_ended(runs[0], "Loading the code", kind="load"))
         slow = next((i for i, run in enumerate(runs) if run.status == "timeout"), None)
         if slow is not None:
-            raise Faulty(Fault("too_slow", f"With the input {short(inputs[slow])}: {runs[slow].error}."))
+            raise Faulty(
+                Fault("too_slow", f"With the input {short(inputs[slow])}: {runs[slow].error}.")
+            )
         pool: list[Pair] = []
         dropped: Counter[str] = Counter()
         faults: dict[str, Fault] = {}
@@ -140,7 +198,18 @@ class Execution:
             if fault is None:
                 assert run.value is not None
                 tags = ("long",) if (run.steps or 0) > EVENTS else ()
-                pool.append(Pair(text, run.value, run.steps, run.lines, run.coerced, run.mutated, run.near_limit, tags))
+                pool.append(
+                    Pair(
+                        text,
+                        run.value,
+                        run.steps,
+                        run.lines,
+                        run.coerced,
+                        run.mutated,
+                        run.near_limit,
+                        tags,
+                    )
+                )
             else:
                 dropped[fault.kind] += 1
                 faults.setdefault(fault.kind, fault)
@@ -152,14 +221,23 @@ class Execution:
         return pool, dict(dropped)
 
     async def _in_domain(self, check: str, pool: list[Pair]) -> list[Pair]:
-        runs = await self.sandbox.run_many(check, "input_check", [pair.input for pair in pool], urgency=GENERATION)
+        runs = await self.sandbox.run_many(
+            check, "input_check", [pair.input for pair in pool], urgency=GENERATION
+        )
         failed = next((run for run in runs if run.status != "ok"), None)
         if failed is not None:
             raise Faulty(Fault("input_check", f"`input_check` fails: {failed.error}"))
         passed = [pair for pair, run in zip(pool, runs, strict=True) if run.value == "true"]
         if len(passed) < len(pool):
-            refused = next(pair for pair, run in zip(pool, runs, strict=True) if run.value != "true")
-            raise Faulty(Fault("input_check", f"It refuses {short(refused.input)}, which `input_generator` made."))
+            refused = next(
+                pair for pair, run in zip(pool, runs, strict=True) if run.value != "true"
+            )
+            raise Faulty(
+                Fault(
+                    "input_check",
+                    f"It refuses {short(refused.input)}, which `input_generator` made.",
+                )
+            )
         return passed
 
     async def _gate(self, code: str, pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
@@ -172,12 +250,13 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Program -> Program, for programs that come with recorded pairs of others: each pair is run again, under the gate.
+    """Program -> Program, for programs that come with recorded pairs of others: each pair is run
+    again, under the gate.
 
-    Counts its steps and sees whether the function changes its argument. A program with a pair that does not come again
-    is rejected with its class: one of the gate's, `mutation` (the recorded input is what the call made of it), or
-    `mismatch`. A recorded output that only differs by rounding is replaced by what this guest gives. A program of our
-    own is passed on as it is.
+    Counts its steps and sees whether the function changes its argument. A program with a pair that
+    does not come again is rejected with its class: one of the gate's, `mutation` (the recorded
+    input is what the call made of it), or `mismatch`. A recorded output that only differs by
+    rounding is replaced by what this guest gives. A program of our own is passed on as it is.
     """
 
     sandbox: Runner
@@ -194,7 +273,14 @@ class Review:
         if not valid:
             return (Reject(program.id, "program", "no_pairs", "No recorded pair is plain JSON."),)
         code, seed = program.sections.code, seed_of(program.id)
-        runs = await traced(self.sandbox, code, program.entrypoint, [pair.input for pair in valid], seed, even_all=True)
+        runs = await traced(
+            self.sandbox,
+            code,
+            program.entrypoint,
+            [pair.input for pair in valid],
+            seed,
+            even_all=True,
+        )
         fault = await self._fault(program, valid, runs, seed)
         if fault is not None:
             return (Reject(program.id, "program", fault.kind, fault.evidence),)
@@ -202,27 +288,45 @@ class Review:
         commonest, times, share, tag = _commonest(Counter(pair.output for pair in seen.values()))
         few = share >= self.profile.skew and len(valid) >= FEWEST_TOLD
         found = {
-            **program.found, "commonest": commonest if times > 1 else None, "signature": _signature(tuple(seen.values())), "imports": list(imported(code)),
-            "gate": Gate(self.sandbox).row() if self.profile.gate else None, "environment": environment(self.sandbox.guest),
-        }  # fmt: skip
+            **program.found,
+            "commonest": commonest if times > 1 else None,
+            "signature": _signature(tuple(seen.values())),
+            "imports": list(imported(code)),
+            "gate": Gate(self.sandbox).row() if self.profile.gate else None,
+            "environment": environment(self.sandbox.guest),
+        }
         reviewed = replace(
-            program, pairs=tuple(seen.get(pair, pair) for pair in program.pairs), found=found, gated=self.profile.gate,
+            program,
+            pairs=tuple(seen.get(pair, pair) for pair in program.pairs),
+            found=found,
+            gated=self.profile.gate,
             tags=_with(program.tags, tag if few else ""),
-        )  # fmt: skip
+        )
         return (await self.likeness.tagged(reviewed),)
 
-    async def _fault(self, program: Program, pairs: Sequence[Pair], runs: Sequence[Run], seed: int) -> Fault | None:
+    async def _fault(
+        self, program: Program, pairs: Sequence[Pair], runs: Sequence[Run], seed: int
+    ) -> Fault | None:
         """Why the recorded pairs do not all come again, or None."""
         wrong = [
-            (pair, run) for pair, run in zip(pairs, runs, strict=True)
-            if run.status != "ok" or run.value is None or not compare(run.value, pair.output, "close")
-        ]  # fmt: skip
+            (pair, run)
+            for pair, run in zip(pairs, runs, strict=True)
+            if run.status != "ok"
+            or run.value is None
+            or not compare(run.value, pair.output, "close")
+        ]
         slow = next(((pair, run) for pair, run in wrong if run.status == "timeout"), None)
         if slow is not None:
-            return Fault("too_slow", f"With the recorded input {short(slow[0].input)}: {slow[1].error}.")
+            return Fault(
+                "too_slow", f"With the recorded input {short(slow[0].input)}: {slow[1].error}."
+            )
         if self.profile.gate:
-            now = [replace(pair, output=outcome(run)) for pair, run in zip(pairs, runs, strict=True)]
-            fault = await Gate(self.sandbox).fault(program.sections.code, program.entrypoint, now, seed)
+            now = [
+                replace(pair, output=outcome(run)) for pair, run in zip(pairs, runs, strict=True)
+            ]
+            fault = await Gate(self.sandbox).fault(
+                program.sections.code, program.entrypoint, now, seed
+            )
             if fault is not None:
                 return fault
         if not wrong:
@@ -231,13 +335,24 @@ class Review:
         given = run.value if run.value is not None else f"{run.status}: {run.error}"
         changes = any(run.mutated for run in runs) or await self._changes_arguments(program, seed)
         kind = "mutation" if changes else "mismatch"
-        return Fault(kind, f"The recorded input {short(pair.input)} gave {short(pair.output)}, now {short(given)}.")
+        return Fault(
+            kind,
+            f"The recorded input {short(pair.input)} gave {short(pair.output)}, now {short(given)}.",
+        )
 
     async def _changes_arguments(self, program: Program, seed: int) -> bool:
-        """Whether a call is ever seen to change its argument. What is recorded after a call may be beyond changing again."""
+        """Whether a call is ever seen to change its argument. What is recorded after a call may be
+        beyond changing again."""
         probes = bank(signature_of(program))[:PROBED]
-        runs = await self.sandbox.run_many(program.sections.code, program.entrypoint, probes, seed=seed,
-                                           urgency=GENERATION, total_cpu_s=CPU_OF_PROGRAM_S, trace=Trace(EVENTS))  # fmt: skip
+        runs = await self.sandbox.run_many(
+            program.sections.code,
+            program.entrypoint,
+            probes,
+            seed=seed,
+            urgency=GENERATION,
+            total_cpu_s=CPU_OF_PROGRAM_S,
+            trace=Trace(EVENTS),
+        )
         return any(run.mutated for run in runs)
 
 
@@ -246,8 +361,16 @@ def _reviewed(pair: Pair, run: Run) -> Pair:
     assert run.value is not None
     tags = _with(pair.tags, "input_after_call" if run.mutated else "")
     tags = _with(tags, "long" if (run.steps or 0) > EVENTS else "")
-    return replace(pair, output=run.value, steps=run.steps, lines=run.lines, coerced=run.coerced, mutates=run.mutated,
-                   near_limit=run.near_limit, tags=tags)  # fmt: skip
+    return replace(
+        pair,
+        output=run.value,
+        steps=run.steps,
+        lines=run.lines,
+        coerced=run.coerced,
+        mutates=run.mutated,
+        near_limit=run.near_limit,
+        tags=tags,
+    )
 
 
 def _with(tags: tuple[str, ...], tag: str) -> tuple[str, ...]:
@@ -255,23 +378,47 @@ def _with(tags: tuple[str, ...], tag: str) -> tuple[str, ...]:
 
 
 def _commonest(counts: Counter[str]) -> tuple[str, int, float, str]:
-    """The commonest output, how often it came, its share, and what a pool is called in which it is too common."""
+    """The commonest output, how often it came, its share, and what a pool is called in which it is
+    too common."""
     commonest, times = counts.most_common(1)[0]
     return commonest, times, times / counts.total(), "constant" if len(counts) == 1 else "skewed"
 
 
-async def traced(sandbox: Runner, code: str, entrypoint: str, inputs: Sequence[str], seed: int, *,
-                 even_all: bool = False) -> list[Run]:  # fmt: skip
-    """A traced run of each input, for its steps and lines; where it ends at its bound, a plain one for its value.
+async def traced(
+    sandbox: Runner,
+    code: str,
+    entrypoint: str,
+    inputs: Sequence[str],
+    seed: int,
+    *,
+    even_all: bool = False,
+) -> list[Run]:
+    """A traced run of each input, for its steps and lines; where it ends at its bound, a plain one
+    for its value.
 
     even_all: also where every input ends at the bound.
     """
-    runs = await sandbox.run_many(code, entrypoint, inputs, seed=seed, urgency=GENERATION, all_or_nothing=True,
-                                  total_cpu_s=CPU_OF_PROGRAM_S, trace=Trace(EVENTS))  # fmt: skip
+    runs = await sandbox.run_many(
+        code,
+        entrypoint,
+        inputs,
+        seed=seed,
+        urgency=GENERATION,
+        all_or_nothing=True,
+        total_cpu_s=CPU_OF_PROGRAM_S,
+        trace=Trace(EVENTS),
+    )
     long = [number for number, run in enumerate(runs) if (run.steps or 0) > EVENTS]
     if long and (even_all or len(long) < len(runs)):
-        plain = await sandbox.run_many(code, entrypoint, [inputs[number] for number in long], seed=seed,
-                                       urgency=GENERATION, total_cpu_s=CPU_OF_PROGRAM_S, all_or_nothing=True)  # fmt: skip
+        plain = await sandbox.run_many(
+            code,
+            entrypoint,
+            [inputs[number] for number in long],
+            seed=seed,
+            urgency=GENERATION,
+            total_cpu_s=CPU_OF_PROGRAM_S,
+            all_or_nothing=True,
+        )
         for number, run in zip(long, plain, strict=True):
             runs[number] = replace(run, steps=runs[number].steps, lines=runs[number].lines)
     return runs
@@ -288,7 +435,11 @@ def _call_fault(text: str, run: Run, size: Size) -> Fault | None:
     if run.status == "ok":
         assert run.value is not None
         excess = size.excess(run.value)
-        return Fault("too_large", f"With the input {short(text)} the output has {excess}.") if excess else None
+        return (
+            Fault("too_large", f"With the input {short(text)} the output has {excess}.")
+            if excess
+            else None
+        )
     if run.status == "error":
         if run.error.startswith("TypeError: main_solution() "):
             return Fault("signature", f"{run.error}")

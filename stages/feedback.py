@@ -1,4 +1,5 @@
-"""What is said of an answer. The truth of an output question is never told; sentences for right answers are fixed."""
+"""What is said of an answer. The truth of an output question is never told; sentences for right
+answers are fixed."""
 
 from dataclasses import dataclass
 
@@ -27,9 +28,12 @@ class Feedback:
         """The feedback on one judged turn, without the request to try again."""
         text = self.template.parts()[self._part(question, turn)]
         return Template("feedback", text, self.template.version).fill(
-            predicted=_shown(turn.predicted), got=_shown(turn.got), error=turn.error, detail=turn.error.removeprefix(SHAPE),
+            predicted=_shown(turn.predicted),
+            got=_shown(turn.got),
+            error=turn.error,
+            detail=turn.error.removeprefix(SHAPE),
             target=_shown(question.pair.output) if question.direction == "input" else "",
-        )  # fmt: skip
+        )
 
     def _part(self, question: Question, turn: Turn) -> str:
         verdict = turn.verdict or "no_answer"

@@ -1,12 +1,13 @@
-"""Whether pairs come again: in separately started guests, under other hash seeds, random states, clocks, zones and orders.
+"""Whether pairs come again: in separately started guests, under other hash seeds, random states,
+clocks, zones and orders.
 
-If any pair of a program does not, the whole program fails, and experiments that change one thing at a time say why:
+If any pair of a program does not, the whole program fails, and experiments that change one thing at
+a time say why:
 
-random      the random numbers differ
-clock       the time or the time zone
-hash_order  the order of a set, `hash` of text, or where objects lie
-state       what earlier calls in the process have left behind
-opaque      it comes again, but hangs on a seed that the code fixes or on a digest, which no input lets one work out
+random      the random numbers differ clock       the time or the time zone hash_order  the order of
+a set, `hash` of text, or where objects lie state       what earlier calls in the process have left
+behind opaque      it comes again, but hangs on a seed that the code fixes or on a digest, which no
+input lets one work out
 """
 
 import re
@@ -35,7 +36,8 @@ SALTED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One run of all pairs. seed_by: what is added to the random seed; order: where the first call stands."""
+    """One run of all pairs. seed_by: what is added to the random seed; order: where the first call
+    stands."""
 
     hash_seed: int = 0
     seed_by: int = 0
@@ -67,10 +69,12 @@ ALONE = {
 }
 """Experiments that change one thing each, in the order in which their causes are ruled out."""
 WHY = {
-    "random": "with other random numbers", "clock": "at another time or in another time zone",
-    "hash_order": "under another hash seed, so in another order of a set", "state": "after other calls before it",
+    "random": "with other random numbers",
+    "clock": "at another time or in another time zone",
+    "hash_order": "under another hash seed, so in another order of a set",
+    "state": "after other calls before it",
     "opaque": "once the seeds that the code sets itself and its digests are others",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,9 @@ class Gate:
 
     sandbox: Runner
 
-    async def fault(self, code: str, entrypoint: str, pairs: Sequence[Pair], seed: int) -> Fault | None:
+    async def fault(
+        self, code: str, entrypoint: str, pairs: Sequence[Pair], seed: int
+    ) -> Fault | None:
         """Why the pairs do not all come again, or None."""
         trial = _Trial(self.sandbox, code, entrypoint, pairs, seed)
         return await trial.fault()
@@ -88,10 +94,13 @@ class Gate:
         """What was tried, as it stands in programs.jsonl."""
         clocks = [condition.clock for condition in CONDITIONS if condition.clock]
         return {
-            "version": VERSION, "hash_seeds": [0, *(condition.hash_seed for condition in CONDITIONS)],
-            "random_states": 1 + len(CONDITIONS), "clocks": [0.0, *(clock.shift_s for clock in clocks)],
-            "zones": ["UTC", *(clock.zone for clock in clocks)], "isolation": self.sandbox.isolation,
-        }  # fmt: skip
+            "version": VERSION,
+            "hash_seeds": [0, *(condition.hash_seed for condition in CONDITIONS)],
+            "random_states": 1 + len(CONDITIONS),
+            "clocks": [0.0, *(clock.shift_s for clock in clocks)],
+            "zones": ["UTC", *(clock.zone for clock in clocks)],
+            "isolation": self.sandbox.isolation,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +128,17 @@ class _Trial:
         """The runs of all pairs under a condition, in the order of the pairs."""
         order = condition.order(len(self.pairs))
         runs = await self.sandbox.run_many(
-            self.code, self.entrypoint, [self.pairs[place].input for place in order],
-            seed=self.seed + condition.seed_by, hash_seed=condition.hash_seed, clock=condition.clock, salt=salt,
-            urgency=GENERATION, total_cpu_s=CPU_OF_PROGRAM_S + condition.round, all_or_nothing=True,
-        )  # fmt: skip
+            self.code,
+            self.entrypoint,
+            [self.pairs[place].input for place in order],
+            seed=self.seed + condition.seed_by,
+            hash_seed=condition.hash_seed,
+            clock=condition.clock,
+            salt=salt,
+            urgency=GENERATION,
+            total_cpu_s=CPU_OF_PROGRAM_S + condition.round,
+            all_or_nothing=True,
+        )
         return [run for _, run in sorted(zip(order, runs, strict=True), key=lambda item: item[0])]
 
     async def _cause(self) -> str:
@@ -140,30 +156,49 @@ class _Trial:
     async def _opaque(self, expected: Sequence[str]) -> Fault | None:
         runs = await self._runs(Condition(), SALT)
         found = _outcomes(runs)
-        fixed = set[str].intersection(*(set(run.salted) for run in runs)) if len(runs) > 1 else set()
+        fixed = (
+            set[str].intersection(*(set(run.salted) for run in runs)) if len(runs) > 1 else set()
+        )
         for given, wanted, run in zip(found, expected, runs, strict=True):
-            if given != wanted and any(note in fixed or note.startswith(DIGEST) for note in run.salted):
+            if given != wanted and any(
+                note in fixed or note.startswith(DIGEST) for note in run.salted
+            ):
                 return self._evidence("opaque", found)
         return None
 
     def _evidence(self, cause: str, found: Sequence[str]) -> Fault:
         for pair, given in zip(self.pairs, found, strict=True):
             if given != pair.output:
-                return Fault(cause, f"The input {short(pair.input)} gave {short(pair.output)}, and {WHY[cause]} "
-                                    f"{short(given)}.")  # fmt: skip
+                return Fault(
+                    cause,
+                    f"The input {short(pair.input)} gave {short(pair.output)}, and {WHY[cause]} "
+                    f"{short(given)}.",
+                )
         raise AssertionError("nothing differs")
 
 
 def environment(guest: Guest) -> dict[str, Any]:
     """The guest as it stands in programs.jsonl: what a program's pairs may owe something to."""
     packages = dict(package.split("==", 1) for package in guest.packages)
-    return {"python": guest.version, "implementation": guest.implementation, "platform": guest.platform,
-            "packages": {name: packages[name] for name in ("numpy", "scipy", "pandas", "sympy") if name in packages}}  # fmt: skip
+    return {
+        "python": guest.version,
+        "implementation": guest.implementation,
+        "platform": guest.platform,
+        "packages": {
+            name: packages[name]
+            for name in ("numpy", "scipy", "pandas", "sympy")
+            if name in packages
+        },
+    }
 
 
 def outcome(run: Run) -> str:
     """What a run came to, to be compared as text: its value, or how it failed."""
-    return run.value if run.status == "ok" and run.value is not None else f"{run.status}: {run.error.split(':')[0]}"
+    return (
+        run.value
+        if run.status == "ok" and run.value is not None
+        else f"{run.status}: {run.error.split(':')[0]}"
+    )
 
 
 def _outcomes(runs: Sequence[Run]) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 
 def imported(code: str) -> tuple[str, ...]:
-    """The top-level names of all modules that the code imports, sorted; () where it does not parse."""
+    """The top-level names of all modules that the code imports, sorted; () where it does not
+    parse."""
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError):
@@ -22,7 +23,11 @@ def imported(code: str) -> tuple[str, ...]:
 
 def missing(code: str, there: Collection[str]) -> tuple[str, ...]:
     """The imported modules that a guest with the modules `there` does not have."""
-    return tuple(name for name in imported(code) if name not in there and name not in sys.builtin_module_names)
+    return tuple(
+        name
+        for name in imported(code)
+        if name not in there and name not in sys.builtin_module_names
+    )
 
 
 def guest_packages(there: Collection[str]) -> tuple[str, ...]:
@@ -31,7 +36,8 @@ def guest_packages(there: Collection[str]) -> tuple[str, ...]:
 
 
 def import_class(code: str, packages: Collection[str]) -> str:
-    """What a source file leans on: unread (no Python 3), none, standard, packages (such as guests have), local or other."""
+    """What a source file leans on: unread (no Python 3), none, standard, packages (such as guests
+    have), local or other."""
     try:
         ast.parse(code)
     except (SyntaxError, ValueError, RecursionError):

@@ -1,4 +1,5 @@
-"""Program -> Program with what it is like: its cluster, and the benchmarks that hold it. Tags only; nothing is dropped."""
+"""Program -> Program with what it is like: its cluster, and the benchmarks that hold it. Tags only;
+nothing is dropped."""
 
 from dataclasses import dataclass, field, replace
 

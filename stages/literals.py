@@ -1,8 +1,9 @@
 """Reads one value written in the syntax of JSON, Python, JavaScript or LaTeX, as models mix them.
 
-Quotes of all kinds, JSON's and Python's words, tuples, trailing commas, bare and integer keys, comments, hexadecimal,
-thousands separators where they can be nothing else, full-width punctuation, escaped braces. Strings keep their text:
-JSON's escapes mean what they mean in JSON, and what is no escape stays as it stands.
+Quotes of all kinds, JSON's and Python's words, tuples, trailing commas, bare and integer keys,
+comments, hexadecimal, thousands separators where they can be nothing else, full-width punctuation,
+escaped braces. Strings keep their text: JSON's escapes mean what they mean in JSON, and what is no
+escape stays as it stands.
 """
 
 import json
@@ -23,13 +24,35 @@ WORD = re.compile(r"[A-Za-z_$][\w$]*")
 BLANK = re.compile(r"(?:\s|//[^\n]*|#[^\n]*|/\*.*?\*/|\\(?=[{}\[\]])|\\[,;:! ])*", re.DOTALL)
 BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 WORDS = {**BOOLEANS, "null": None, "None": None}
-ESCAPES = {'"': '"', "'": "'", "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+ESCAPES = {
+    '"': '"',
+    "'": "'",
+    "\\": "\\",
+    "/": "/",
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+}
 CLOSING = {"[": "]", "(": ")"}
 WIDE = str.maketrans("｛｝［］（）：，", "{}[]():,")  # noqa: RUF001  # full-width punctuation
-QUOTES = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“”", "‘": "’", "’": "’", "＂": "＂", "＇": "＇"}  # noqa: RUF001
+QUOTES = {
+    '"': '"',
+    "'": "'",
+    "“": "”",
+    "”": "”",
+    "„": "“”",
+    "‘": "’",
+    "’": "’",
+    "＂": "＂",
+    "＇": "＇",
+}  # noqa: RUF001
 """What may close a string that was opened so."""
 PLAIN = {closers: re.compile(rf"[^{re.escape(closers)}\\]*") for closers in QUOTES.values()}
-HEX = re.compile(r"u([0-9a-fA-F]{4})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?|x([0-9a-fA-F]{2})|U([0-9a-fA-F]{8})")
+HEX = re.compile(
+    r"u([0-9a-fA-F]{4})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?|x([0-9a-fA-F]{2})|U([0-9a-fA-F]{8})"
+)
 FENCE = "```"
 TEXT = re.compile(r"\\(?:text|texttt|mathrm|textbf)\s*\{")
 """What LaTeX puts around words in a formula."""
@@ -40,7 +63,8 @@ class NotLiteral(ValueError):
 
 
 def literal(text: str, start: int, *, values: int = VALUES) -> tuple[Any, int, bool]:
-    """The value that begins at `start`, where it ends, and whether brackets at its end were missing. Raises: NotLiteral."""
+    """The value that begins at `start`, where it ends, and whether brackets at its end were
+    missing. Raises: NotLiteral."""
     reader = Reader(text, values)
     value, end = reader.value(start, 0)
     return value, end, reader.unclosed
@@ -83,7 +107,8 @@ class Reader:
         return self.text[place : place + 1].translate(WIDE)
 
     def ended(self, place: int) -> bool:
-        """Whether nothing follows but what ends a fence or a formula: then brackets that are missing are closed."""
+        """Whether nothing follows but what ends a fence or a formula: then brackets that are
+        missing are closed."""
         rest = self.text[place : place + 8].lstrip()
         if not rest and not self.text[place:].strip():
             rest = FENCE
@@ -139,7 +164,9 @@ class Reader:
         while True:
             place = self.blank(place)
             if self.char(place) == closing:
-                alone = closing == ")" and len(items) == 1 and not comma  # brackets around a value, no tuple
+                alone = (
+                    closing == ")" and len(items) == 1 and not comma
+                )  # brackets around a value, no tuple
                 return (items[0] if alone else items), place + 1
             if items and self.ended(place):
                 return items, place
@@ -159,7 +186,11 @@ class Reader:
                 return found, place
             given, place = self.key(place, depth)
             key = (
-                given if isinstance(given, str) else json.dumps(given) if isinstance(given, bool) else digits_of(given)
+                given
+                if isinstance(given, str)
+                else json.dumps(given)
+                if isinstance(given, bool)
+                else digits_of(given)
             )
             place = self.blank(place)
             if self.char(place) != ":":
@@ -170,7 +201,8 @@ class Reader:
             place = self.separated(place, "}")
 
     def member(self, place: int, depth: int) -> tuple[Any, int]:
-        """A value behind its key, where a number may have thousands separators: no key can follow its commas."""
+        """A value behind its key, where a number may have thousands separators: no key can follow
+        its commas."""
         place = self.blank(place)
         found = THOUSANDS.match(self.text, place)
         if found and self.char(self.blank(found.end())) in ("}", ",", ""):

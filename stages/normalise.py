@@ -1,7 +1,8 @@
-"""The code as a question shows it: template comments, unused imports and the main docstring go, the rest stays.
+"""The code as a question shows it: template comments, unused imports and the main docstring go, the
+rest stays.
 
-Works on lines, so that the author's layout survives, and checks that the syntax tree is that of the original
-less what was meant to go; where it is not, the original is shown.
+Works on lines, so that the author's layout survives, and checks that the syntax tree is that of the
+original less what was meant to go; where it is not, the original is shown.
 """
 
 import ast
@@ -37,7 +38,11 @@ def normalised(code: str, entrypoint: str = "main_solution") -> str:
         for number, line in enumerate(lines, 1)
         if line != "\0" and not (TEMPLATE_COMMENT.match(line) and number not in strings)
     ]
-    shown = re.sub(r"\n{4,}", "\n\n\n", "\n".join(kept)).strip("\n") if not strings else "\n".join(kept).strip("\n")
+    shown = (
+        re.sub(r"\n{4,}", "\n\n\n", "\n".join(kept)).strip("\n")
+        if not strings
+        else "\n".join(kept).strip("\n")
+    )
     return shown if _same(shown, tree, gone) else code
 
 
@@ -53,8 +58,13 @@ def _alone(lines: list[str], node: ast.stmt) -> bool:
 def _unused_imports(tree: ast.Module) -> list[ast.stmt]:
     """Top-level imports of which no name is used anywhere. A star or future import always stays."""
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    used |= {word for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-             for word in re.findall(r"\w+", node.value) if len(node.value) < 100}  # fmt: skip
+    used |= {
+        word
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for word in re.findall(r"\w+", node.value)
+        if len(node.value) < 100
+    }
     gone: list[ast.stmt] = []
     for node in tree.body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -82,7 +92,11 @@ def _string_lines(tree: ast.Module) -> set[int]:
     """Numbers of the lines that stand inside strings of several lines."""
     inside: set[int] = set()
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Constant, ast.JoinedStr)) and node.end_lineno and node.end_lineno > node.lineno:
+        if (
+            isinstance(node, (ast.Constant, ast.JoinedStr))
+            and node.end_lineno
+            and node.end_lineno > node.lineno
+        ):
             inside.update(range(node.lineno, node.end_lineno + 1))
     return inside
 

@@ -1,7 +1,8 @@
 """The guess panel: fixed answers that ask for no understanding, and which questions they win.
 
-For an input: all arguments zero or empty, all one, all null, and the target copied into the arguments of its type, or into
-the first of them, with the rest zero or one. For an output: an argument as it is, and the commonest output of the program.
+For an input: all arguments zero or empty, all one, all null, and the target copied into the
+arguments of its type, or into the first of them, with the rest zero or one. For an output: an
+argument as it is, and the commonest output of the program.
 """
 
 import json
@@ -17,8 +18,22 @@ from stages.probing import outputs_of
 from stages.records import Direction, Pair, Program
 from stages.values import value_of
 
-ZEROS: Mapping[str, Any] = {"bool": False, "int": 0, "float": 0.0, "str": "", "null": None, "mixed": 0}
-ONES: Mapping[str, Any] = {"bool": True, "int": 1, "float": 1.0, "str": "1", "null": None, "mixed": 1}
+ZEROS: Mapping[str, Any] = {
+    "bool": False,
+    "int": 0,
+    "float": 0.0,
+    "str": "",
+    "null": None,
+    "mixed": 0,
+}
+ONES: Mapping[str, Any] = {
+    "bool": True,
+    "int": 1,
+    "float": 1.0,
+    "str": "1",
+    "null": None,
+    "mixed": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +43,11 @@ class Panel:
     sandbox: Runner
     equality: Equality = "close"
 
-    async def guesses(self, program: Program, pairs: Sequence[Pair], directions: Sequence[Direction]) -> "Guesses":
-        """What the panel answers to the questions of these pairs, and what that gives: one fork, if inputs are asked for."""
+    async def guesses(
+        self, program: Program, pairs: Sequence[Pair], directions: Sequence[Direction]
+    ) -> "Guesses":
+        """What the panel answers to the questions of these pairs, and what that gives: one fork, if
+        inputs are asked for."""
         inputs: dict[str, None] = {}
         by_pair: list[dict[str, str]] = []
         arguments = signature_of(program) if "input" in directions else ()
@@ -40,15 +58,19 @@ class Panel:
         outputs = await outputs_of(self.sandbox, program, tuple(inputs))
         given = dict(zip(inputs, outputs, strict=True))
         return Guesses(
-            {pair.id: {name: given[text] for name, text in answers.items()}
-             for pair, answers in zip(pairs, by_pair, strict=True)},
-            program.found.get("commonest") or None, self.equality,
-        )  # fmt: skip
+            {
+                pair.id: {name: given[text] for name, text in answers.items()}
+                for pair, answers in zip(pairs, by_pair, strict=True)
+            },
+            program.found.get("commonest") or None,
+            self.equality,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Guesses:
-    """given: by pair and guess, the output that the guessed input gives. commonest: the program's commonest output."""
+    """given: by pair and guess, the output that the guessed input gives. commonest: the program's
+    commonest output."""
 
     given: Mapping[str, Mapping[str, str | None]]
     commonest: str | None
@@ -58,7 +80,11 @@ class Guesses:
         """The guesses that are right."""
         if direction == "input":
             outputs = self.given.get(pair.id, {})
-            return tuple(name for name, text in outputs.items() if text is not None and self._is(text, pair.output))
+            return tuple(
+                name
+                for name, text in outputs.items()
+                if text is not None and self._is(text, pair.output)
+            )
         found = []
         arguments = value_of(pair.input)
         values = arguments.values() if isinstance(arguments, dict) else (arguments,)
@@ -75,7 +101,10 @@ class Guesses:
 def _inputs(arguments: Sequence[tuple[str, Type]], target: Any) -> dict[str, str]:
     """The inputs that the panel answers, by the guess's name."""
     guesses = {
-        "zero": {name: ZEROS[type_] if isinstance(type_, str) else _empty(type_) for name, type_ in arguments},
+        "zero": {
+            name: ZEROS[type_] if isinstance(type_, str) else _empty(type_)
+            for name, type_ in arguments
+        },
         "one": {name: _one(type_) for name, type_ in arguments},
         "null": {name: None for name, _ in arguments},
     }
@@ -97,7 +126,11 @@ def _one(type_: Type) -> Any:
         return ONES[type_]
     if type_[0] == "list":
         return [_one(type_[1])]
-    return {key: _one(item) for key, item in type_[1].items()} if type_[0] == "record" else {"1": _one(type_[1])}
+    return (
+        {key: _one(item) for key, item in type_[1].items()}
+        if type_[0] == "record"
+        else {"1": _one(type_[1])}
+    )
 
 
 def _takes(argument: Type, target: Type) -> bool:

@@ -1,4 +1,5 @@
-"""Program -> Question: which of a program's pairs are asked, in which direction, and in which words."""
+"""Program -> Question: which of a program's pairs are asked, in which direction, and in which
+words."""
 
 import json
 import re
@@ -33,7 +34,8 @@ WORDS = frozenset({"true", "false", "null"})
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The texts of a question. Both directions of a program open alike, so that a server's prefix cache serves them."""
+    """The texts of a question. Both directions of a program open alike, so that a server's prefix
+    cache serves them."""
 
     question: Template
     parts: Template
@@ -60,13 +62,20 @@ class Wording:
         asks_input = direction == "input"
         tolerance = parts["tolerance"] if _has_float(json.loads(pair.output)) else ""
         arguments = json.loads(pair.input)
-        names = [f"`{name}`" for name in arguments] if isinstance(arguments, dict) else ["the one argument, as it is"]
+        names = (
+            [f"`{name}`" for name in arguments]
+            if isinstance(arguments, dict)
+            else ["the one argument, as it is"]
+        )
         ask = (self.ask_input if asks_input else self.ask_output).fill(
-            value=pair.output if asks_input else pair.input, tolerance=tolerance,
+            value=pair.output if asks_input else pair.input,
+            tolerance=tolerance,
             names=", ".join(names),
-        )  # fmt: skip
+        )
         filled = [
-            Template("", text, "").fill(statement=sections.statement, description=sections.description, code=code)
+            Template("", text, "").fill(
+                statement=sections.statement, description=sections.description, code=code
+            )
             for text in (problem, reference)
         ]
         return self.question.fill(problem=filled[0], reference=filled[1], ask=ask)
@@ -74,8 +83,9 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """pairs: distinct questions per direction; round: samples of a question that are asked at once, 0 for all; steps:
-    line events outside of which a pair is trivial or long, or None; skip: tags with which a question is not asked."""
+    """pairs: distinct questions per direction; round: samples of a question that are asked at once,
+    0 for all; steps: line events outside of which a pair is trivial or long, or None; skip: tags
+    with which a question is not asked."""
 
     wording: Wording
     panel: Panel
@@ -99,14 +109,18 @@ class Prediction:
             for number, pair in enumerate(program.pairs):
                 shown = pair.output if direction == "input" else pair.input
                 winners = guesses.winners(pair, direction) if not self._never(pair) else ()
-                tags = self._tags(program, pair, direction, repeated=shown in seen, guessed=bool(winners))
+                tags = self._tags(
+                    program, pair, direction, repeated=shown in seen, guessed=bool(winners)
+                )
                 reason = next((tag for tag in tags if tag in self.skip or tag in NEVER_ASKED), "")
                 if reason:
                     unasked[reason] += 1
                 elif asked < wanted:
                     seen.add(shown)
                     asked += 1
-                    questions.append(self._question(program, pair, number, direction, tags, winners))
+                    questions.append(
+                        self._question(program, pair, number, direction, tags, winners)
+                    )
                     counts.update(_panel_counts(direction, winners))
         counts.update({f"unasked.{reason}": count for reason, count in unasked.items()})
         tally = Tally(f"posed:{program.id}", dict(counts))
@@ -129,26 +143,54 @@ class Prediction:
             return 0 if direction == "input" else min(1, self.pairs)
         return self.pairs
 
-    def _tags(self, program: Program, pair: Pair, direction: Direction, *, repeated: bool, guessed: bool) -> list[str]:
+    def _tags(
+        self, program: Program, pair: Pair, direction: Direction, *, repeated: bool, guessed: bool
+    ) -> list[str]:
         """What is wrong with a question, the worst first."""
         tags = [tag for tag in NEVER_ASKED if tag in pair.tags]
         if self.steps is not None and pair.steps is not None:
-            tags += ["trivial"] if pair.steps < self.steps[0] else ["long"] if pair.steps > self.steps[1] else []
+            tags += (
+                ["trivial"]
+                if pair.steps < self.steps[0]
+                else ["long"]
+                if pair.steps > self.steps[1]
+                else []
+            )
         if not tags and _leaks(program, pair, direction):
             tags.append("leak")
-        return tags + (["repeated"] if repeated else []) + (["guess"] if guessed and "guess" in self.skip else [])
+        return (
+            tags
+            + (["repeated"] if repeated else [])
+            + (["guess"] if guessed and "guess" in self.skip else [])
+        )
 
-    def _question(self, program: Program, pair: Pair, number: int, direction: Direction, tags: list[str],
-                  winners: tuple[str, ...]) -> Question:  # fmt: skip
+    def _question(
+        self,
+        program: Program,
+        pair: Pair,
+        number: int,
+        direction: Direction,
+        tags: list[str],
+        winners: tuple[str, ...],
+    ) -> Question:
         id_ = f"{program.id}.{pair.id}.{direction[0]}"
         variant = self._variant(id_)
         opening = self.wording.opening(program, pair, direction, variant)
         question = Question(
-            id=id_, program=program, pair=pair, number=number, direction=direction,
+            id=id_,
+            program=program,
+            pair=pair,
+            number=number,
+            direction=direction,
             opening=({"role": "user", "content": opening},),
-            samples=(), variant=variant, prompt=self.wording.prompt, tags=tuple(dict.fromkeys((*program.tags, *pair.tags, *tags))),
-            guess=winners, wanted=self.samples, whole=True,
-        )  # fmt: skip
+            samples=(),
+            variant=variant,
+            prompt=self.wording.prompt,
+            tags=tuple(dict.fromkeys((*program.tags, *pair.tags, *tags))),
+            guess=winners,
+            wanted=self.samples,
+            whole=True,
+        )
         return question.with_next(self.round)
 
     def _variant(self, id_: str) -> Variant:
@@ -164,13 +206,19 @@ class Prediction:
 
 def _panel_counts(direction: Direction, winners: tuple[str, ...]) -> dict[str, int]:
     won = {f"panel.{direction}.won": 1} if winners else {}
-    return {f"panel.{direction}.asked": 1, **won, **{f"panel.{direction}.by.{name}": 1 for name in winners}}
+    return {
+        f"panel.{direction}.asked": 1,
+        **won,
+        **{f"panel.{direction}.by.{name}": 1 for name in winners},
+    }
 
 
 def _leaks(program: Program, pair: Pair, direction: Direction) -> bool:
-    """Whether the answer, or one of the arguments that are asked for, stands in the statement or the description.
+    """Whether the answer, or one of the arguments that are asked for, stands in the statement or
+    the description.
 
-    The code is not looked at, nor the value that is shown: both are what the answer is to be worked out from.
+    The code is not looked at, nor the value that is shown: both are what the answer is to be worked
+    out from.
     """
     text = f"{program.sections.statement}\n{program.sections.description}"
     if direction == "output":

@@ -1,8 +1,9 @@
 """Probe inputs for a program, by nothing but the types of its arguments: equal types, equal probes.
 
-The bank is fixed: corner values first, then draws from a generator that is seeded with the types. Small integers lie
-dense, since that is where thresholds are. What is often outside of a domain is left out: programs that do the same within
-it would differ there (nothing empty, a lone integer is never negative).
+The bank is fixed: corner values first, then draws from a generator that is seeded with the types.
+Small integers lie dense, since that is where thresholds are. What is often outside of a domain is
+left out: programs that do the same within it would differ there (nothing empty, a lone integer is
+never negative).
 """
 
 import ast
@@ -14,16 +15,93 @@ from typing import Any
 PROBES = 128
 SINGLE_INTEGERS = (*range(105), 120, 127, 128, 144, 169, 200, 255, 256, 360, 365, 366, 399)
 TEXTS = (
-    "a", "b", "ab", "ba", "aa", "abc", "cba", "abba", "abcab", "Hello World", "the quick brown fox", "a b a c", "A", "aAbB",
-    "racecar", "Was it a car", "0", "1", "7", "10", "101", "1100", "123", "-5", "3.5", "1,2,3", "5 3 1", "x=1;y=2", "()", "(())", "(()", ")(",
-    "([{}])", "([)]", "{}[]()", "1+2*3", "(1+2)*3", "8/2-1", "IV", "XIV", "MCMXC", "ACGT", "AATTGC", "#ff00ff", "2024-02-29", "12:30",
-    "a1b2c3", "aaabbc", "zzz", "hello, world!", "one two two three three three", "  padded  ", "Tab\tbed", "line\nline", "user@example.com",
-    "/a/b/../c", "0x1F", "deadbeef", "noon moon", "Mississippi", "xyzzy", "<=>", "a-b_c",
-)  # fmt: skip
-WORDS = ("a", "b", "c", "apple", "pear", "fig", "kiwi", "Bob", "Ann", "x", "y", "z", "red", "blue", "1", "2", "10", "")
+    "a",
+    "b",
+    "ab",
+    "ba",
+    "aa",
+    "abc",
+    "cba",
+    "abba",
+    "abcab",
+    "Hello World",
+    "the quick brown fox",
+    "a b a c",
+    "A",
+    "aAbB",
+    "racecar",
+    "Was it a car",
+    "0",
+    "1",
+    "7",
+    "10",
+    "101",
+    "1100",
+    "123",
+    "-5",
+    "3.5",
+    "1,2,3",
+    "5 3 1",
+    "x=1;y=2",
+    "()",
+    "(())",
+    "(()",
+    ")(",
+    "([{}])",
+    "([)]",
+    "{}[]()",
+    "1+2*3",
+    "(1+2)*3",
+    "8/2-1",
+    "IV",
+    "XIV",
+    "MCMXC",
+    "ACGT",
+    "AATTGC",
+    "#ff00ff",
+    "2024-02-29",
+    "12:30",
+    "a1b2c3",
+    "aaabbc",
+    "zzz",
+    "hello, world!",
+    "one two two three three three",
+    "  padded  ",
+    "Tab\tbed",
+    "line\nline",
+    "user@example.com",
+    "/a/b/../c",
+    "0x1F",
+    "deadbeef",
+    "noon moon",
+    "Mississippi",
+    "xyzzy",
+    "<=>",
+    "a-b_c",
+)
+WORDS = (
+    "a",
+    "b",
+    "c",
+    "apple",
+    "pear",
+    "fig",
+    "kiwi",
+    "Bob",
+    "Ann",
+    "x",
+    "y",
+    "z",
+    "red",
+    "blue",
+    "1",
+    "2",
+    "10",
+    "",
+)
 Type = str | tuple[str, Any]
-"""A scalar by name; ("list", element), ("record", {key: type}) or ("map", value type). `null` is what was never seen to
-hold anything, and is probed with integers."""
+"""A scalar by name; ("list", element), ("record", {key: type}) or ("map", value type). `null` is
+what was never seen to hold anything, and is probed with integers."""
 
 
 def type_of(value: Any) -> Type:
@@ -51,7 +129,11 @@ def _both(a: Type, b: Type) -> Type:
         return b
     if isinstance(a, str) or isinstance(b, str):
         numbers = ("bool", "int", "float")
-        return numbers[max(numbers.index(a), numbers.index(b))] if a in numbers and b in numbers else "mixed"
+        return (
+            numbers[max(numbers.index(a), numbers.index(b))]
+            if a in numbers and b in numbers
+            else "mixed"
+        )
     if a[0] == b[0] == "list":
         return ("list", _both(a[1], b[1]))
     if "list" in (a[0], b[0]):
@@ -73,18 +155,25 @@ def parameters(code: str, entrypoint: str) -> tuple[str, ...]:
         return ()
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == entrypoint:
-            return tuple(argument.arg for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
+            return tuple(
+                argument.arg
+                for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            )
     return ()
 
 
 def typed(inputs: Sequence[Any], order: Sequence[str]) -> tuple[tuple[str, Type], ...]:
-    """The arguments of these inputs with their types, in the order of the parameters where that is known."""
+    """The arguments of these inputs with their types, in the order of the parameters where that is
+    known."""
     if not inputs or not all(isinstance(given, dict) for given in inputs):
         return ()
     names = sorted(
-        set[str]().union(*inputs), key=lambda name: (order.index(name) if name in order else len(order), name)
+        set[str]().union(*inputs),
+        key=lambda name: (order.index(name) if name in order else len(order), name),
     )
-    return tuple((name, merged(type_of(given[name]) for given in inputs if name in given)) for name in names)
+    return tuple(
+        (name, merged(type_of(given[name]) for given in inputs if name in given)) for name in names
+    )
 
 
 def bank(arguments: Sequence[tuple[str, Type]]) -> tuple[str, ...]:
@@ -98,23 +187,34 @@ def bank(arguments: Sequence[tuple[str, Type]]) -> tuple[str, ...]:
         rows = [(text,) for text in TEXTS]
     elif types:
         corners = [_corners(type_) for type_ in types]
-        rows = [tuple(corner[place % len(corner)] for corner in corners) for place in range(max(map(len, corners)))]
+        rows = [
+            tuple(corner[place % len(corner)] for corner in corners)
+            for place in range(max(map(len, corners)))
+        ]
     while types and len(rows) < PROBES:
         rows.append(_drawn(types, chance))
-    texts = [json.dumps(dict(zip((name for name, _ in arguments), row, strict=True))) for row in rows]
+    texts = [
+        json.dumps(dict(zip((name for name, _ in arguments), row, strict=True))) for row in rows
+    ]
     return tuple(dict.fromkeys(texts))
 
 
 def _corners(type_: Type) -> tuple[Any, ...]:
     if isinstance(type_, str):
         return {
-            "bool": (False, True), "int": (0, 1, 2, 3, -1, 5, 10), "float": (0.0, 1.0, 2.5, -1.5, 10.0), "str": TEXTS[:24],
-            "null": (0, 1, 2), "mixed": (0, "a", None, [1, 2], 1.5),
-        }[type_]  # fmt: skip
+            "bool": (False, True),
+            "int": (0, 1, 2, 3, -1, 5, 10),
+            "float": (0.0, 1.0, 2.5, -1.5, 10.0),
+            "str": TEXTS[:24],
+            "null": (0, 1, 2),
+            "mixed": (0, "a", None, [1, 2], 1.5),
+        }[type_]
     kind, inner = type_
     if kind == "record":
         below = {key: _corners(item) for key, item in inner.items()}
-        return tuple({key: items[place % len(items)] for key, items in below.items()} for place in range(4))
+        return tuple(
+            {key: items[place % len(items)] for key, items in below.items()} for place in range(4)
+        )
     items = _corners(inner)
     if kind == "map":
         return ({"a": items[0]}, *({"a": one, "b": items[0], "c": one} for one in items[:3]))
@@ -142,7 +242,8 @@ def _corners(type_: Type) -> tuple[Any, ...]:
 
 
 def _drawn(types: Sequence[Type], chance: random.Random) -> tuple[Any, ...]:
-    """One random input. Often its numbers come from a narrow range, so that ties and equal values are there."""
+    """One random input. Often its numbers come from a narrow range, so that ties and equal values
+    are there."""
     most = chance.choice((2, 4, 10, 30, 100))
     row = [_draw(type_, chance, most, 0) for type_ in types]
     alike = [place for place, type_ in enumerate(types) if type_ == chance.choice(types)]
@@ -165,7 +266,10 @@ def _draw(type_: Type, chance: random.Random, most: int, depth: int) -> Any:
         width = chance.randint(1, 4)
         ragged = chance.random() < 0.15
         return [
-            [_draw(inner[1], chance, most, depth + 2) for _ in range(chance.randint(1, 4) if ragged else width)]
+            [
+                _draw(inner[1], chance, most, depth + 2)
+                for _ in range(chance.randint(1, 4) if ragged else width)
+            ]
             for _ in range(width if chance.random() < 0.4 else chance.randint(1, 4))
         ]
     return [_draw(inner, chance, most, depth + 1) for _ in range(size)]
@@ -177,9 +281,17 @@ def _scalar(name: str, chance: random.Random, most: int) -> Any:
     if name == "int":
         return chance.randint(-most if chance.random() < 0.25 else 0, most)
     if name == "float":
-        return round(chance.uniform(-most if chance.random() < 0.25 else 0, most), chance.choice((0, 1, 2)))
+        return round(
+            chance.uniform(-most if chance.random() < 0.25 else 0, most), chance.choice((0, 1, 2))
+        )
     if name == "str":
         if chance.random() < 0.5:
             return chance.choice(TEXTS if most > 4 else WORDS)
-        return "".join(chance.choice("abcxyz AB01()"[: 3 + most]) for _ in range(chance.randint(1, 8)))
-    return chance.randint(0, most) if name == "null" else chance.choice((0, 1, "a", None, True, [1], 2.5))
+        return "".join(
+            chance.choice("abcxyz AB01()"[: 3 + most]) for _ in range(chance.randint(1, 8))
+        )
+    return (
+        chance.randint(0, most)
+        if name == "null"
+        else chance.choice((0, 1, "a", None, True, [1], 2.5))
+    )

@@ -1,4 +1,5 @@
-"""Runs a program on many small inputs in one fork, where only what comes back matters: probes, guesses."""
+"""Runs a program on many small inputs in one fork, where only what comes back matters: probes,
+guesses."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from stages.records import Program, seed_of
 EVENTS = 20_000
 """Line events of one input, or of a chunk of them: a count, so that load changes nothing."""
 CHUNK = 16
-"""Inputs that one call runs, as long as they stay below EVENTS together; otherwise each has a call of its own."""
+"""Inputs that one call runs, as long as they stay below EVENTS together; otherwise each has a call
+of its own."""
 LIMITS = Limits(cpu_s=1.0)
 """A program that needs more than this for a chunk, in so few lines, is not probed."""
 DRIVER = """
@@ -32,31 +34,51 @@ def __driven__(inputs):
 
 
 async def outputs_of(sandbox: Runner, program: Program, inputs: Sequence[str]) -> list[str | None]:
-    """The JSON text that each input (an object, as JSON text) gives; None where it fails or takes over EVENTS.
+    """The JSON text that each input (an object, as JSON text) gives; None where it fails or takes
+    over EVENTS.
 
-    One fork; another for the inputs of chunks that one of them breaks. Where one is out of CPU time, all are None.
+    One fork; another for the inputs of chunks that one of them breaks. Where one is out of CPU
+    time, all are None.
     """
     if not inputs:
         return []
     code, seed = program.sections.code, seed_of(program.id)
     chunks = [list(inputs[start : start + CHUNK]) for start in range(0, len(inputs), CHUNK)]
     driven = await sandbox.run_many(
-        code + DRIVER.replace("{entrypoint}", program.entrypoint), "__driven__",
-        [json.dumps({"inputs": chunk}) for chunk in chunks], seed=seed, trace=Trace(EVENTS), urgency=GENERATION,
-        limits=LIMITS, all_or_nothing=True,
-    )  # fmt: skip
+        code + DRIVER.replace("{entrypoint}", program.entrypoint),
+        "__driven__",
+        [json.dumps({"inputs": chunk}) for chunk in chunks],
+        seed=seed,
+        trace=Trace(EVENTS),
+        urgency=GENERATION,
+        limits=LIMITS,
+        all_or_nothing=True,
+    )
     if any(map(_slow, driven)):
         return [None] * len(inputs)
     found: dict[str, str | None] = {}
     for chunk, run in zip(chunks, driven, strict=True):
-        found |= zip(chunk, _texts(run, len(chunk)), strict=False)  # nothing of a chunk that gave nothing
+        found |= zip(
+            chunk, _texts(run, len(chunk)), strict=False
+        )  # nothing of a chunk that gave nothing
     alone = [text for text in inputs if text not in found]
     if alone:
-        runs = await sandbox.run_many(code, program.entrypoint, alone, seed=seed, trace=Trace(EVENTS), urgency=GENERATION,
-                                      limits=LIMITS, all_or_nothing=True)  # fmt: skip
+        runs = await sandbox.run_many(
+            code,
+            program.entrypoint,
+            alone,
+            seed=seed,
+            trace=Trace(EVENTS),
+            urgency=GENERATION,
+            limits=LIMITS,
+            all_or_nothing=True,
+        )
         if any(map(_slow, runs)):
             return [None] * len(inputs)
-        found |= {text: run.value if run.status == "ok" else None for text, run in zip(alone, runs, strict=True)}
+        found |= {
+            text: run.value if run.status == "ok" else None
+            for text, run in zip(alone, runs, strict=True)
+        }
     return [found[text] for text in inputs]
 
 

@@ -1,7 +1,9 @@
-"""The two profiles: `clean` (what good data needs) and `paper` (the method as published, for parity).
+"""The two profiles: `clean` (what good data needs) and `paper` (the method as published, for
+parity).
 
-Source of `paper`: arXiv 2502.07316, section 2: values under 1 KB, containers under 20 items, strings under
-100 characters, output not null. Source of the clean sizes: the maxima of the reference's own sample.
+Source of `paper`: arXiv 2502.07316, section 2: values under 1 KB, containers under 20 items,
+strings under 100 characters, output not null. Source of the clean sizes: the maxima of the
+reference's own sample.
 """
 
 from dataclasses import dataclass
@@ -16,9 +18,9 @@ ProfileName = Literal["clean", "paper"]
 class Profile:
     """What depends on the profile but is no setting of its own.
 
-    inputs: fewer distinct ones are a generator's fault, with which a program only stands if nothing mends it.
-    skew: share of the commonest output from which a pool is faulty (above 1: never). gate: whether kept pairs are
-    run again. normalise: whether the code is tidied for the question.
+    inputs: fewer distinct ones are a generator's fault, with which a program only stands if nothing
+    mends it. skew: share of the commonest output from which a pool is faulty (above 1: never).
+    gate: whether kept pairs are run again. normalise: whether the code is tidied for the question.
     """
 
     name: ProfileName
@@ -30,7 +32,9 @@ class Profile:
     normalise: bool
 
 
-CLEAN = Profile("clean", Size(400, 64, 50), Size(512, 64, 50), inputs=10, skew=0.8, gate=True, normalise=True)
+CLEAN = Profile(
+    "clean", Size(400, 64, 50), Size(512, 64, 50), inputs=10, skew=0.8, gate=True, normalise=True
+)
 PAPER = Profile(
     "paper",
     Size(1023, items=19, characters=99),

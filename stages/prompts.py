@@ -1,7 +1,8 @@
 """Prompt texts: files with named placeholders `{{name}}`, versioned by their first line.
 
-A prompt file opens with `version: NAME`, a line `---`, then the text. A file without that head has the
-version `custom`. Placeholders are filled in one pass, so that what is filled in is never read again.
+A prompt file opens with `version: NAME`, a line `---`, then the text. A file without that head has
+the version `custom`. Placeholders are filled in one pass, so that what is filled in is never read
+again.
 """
 
 import re
@@ -31,7 +32,8 @@ class Template:
         return Prompt(self.version, digest(self.text, length=12))
 
     def fill(self, **values: str) -> str:
-        """The text with every placeholder filled in; one that is empty goes with its space or its own paragraph.
+        """The text with every placeholder filled in; one that is empty goes with its space or its
+        own paragraph.
 
         The caller gives all that the template may name.
         """
@@ -43,13 +45,18 @@ class Template:
         return FILLED.sub(filled, self.text)
 
     def checked(self, known: frozenset[str], needed: frozenset[str]) -> "Template":
-        """Itself, if it names only `known` placeholders and all `needed` ones. Raises: Misconfigured."""
+        """Itself, if it names only `known` placeholders and all `needed` ones. Raises:
+        Misconfigured."""
         used = set(PLACEHOLDER.findall(self.text))
         if used - known:
-            raise Misconfigured(f"{self.name}: no such placeholder: {', '.join(sorted(used - known))}; "
-                                f"there are {', '.join(sorted(known))}")  # fmt: skip
+            raise Misconfigured(
+                f"{self.name}: no such placeholder: {', '.join(sorted(used - known))}; "
+                f"there are {', '.join(sorted(known))}"
+            )
         if needed - used:
-            raise Misconfigured(f"{self.name}: the placeholder {{{{{min(needed - used)}}}}} is missing")
+            raise Misconfigured(
+                f"{self.name}: the placeholder {{{{{min(needed - used)}}}}} is missing"
+            )
         return self
 
     def parts(self) -> Mapping[str, str]:
@@ -72,15 +79,31 @@ PLACEHOLDERS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 PARTS: dict[str, frozenset[str]] = {
     "parts": frozenset({"query", "unstated", "reference", "code", "tolerance"}),
     "feedback": frozenset(
-        {"right_output", "right_input", "wrong_output", "wrong_input", "out_of_domain", "no_answer", "shape", "error",
-         "timeout", "memory", "denied", "crash", "cut", "invalid_truth", "redo"}
+        {
+            "right_output",
+            "right_input",
+            "wrong_output",
+            "wrong_input",
+            "out_of_domain",
+            "no_answer",
+            "shape",
+            "error",
+            "timeout",
+            "memory",
+            "denied",
+            "crash",
+            "cut",
+            "invalid_truth",
+            "redo",
+        }
     ),
-}  # fmt: skip
+}
 """The parts that a divided prompt file must have; `faults` may lack any."""
 
 
 def load(name: str, replaced_by: Path | None = None) -> Template:
-    """The prompt `name`: the embedded one, or the file, or the file of that name in the folder, given instead.
+    """The prompt `name`: the embedded one, or the file, or the file of that name in the folder,
+    given instead.
 
     Raises: Misconfigured.
     """

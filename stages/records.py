@@ -1,10 +1,12 @@
 """The records that flow between stages: frozen, and each carries all that the next stage needs.
 
-    SourceFile -> TransformQuestion -> Unified -> Program -> Question -> Answered -> Judged -> Sample
-       raw           questions         unified    parsed     messages   generations  verified   samples
+    SourceFile -> TransformQuestion -> Unified -> Program -> Question -> Answered -> Judged ->
+       Sample raw           questions         unified    parsed     messages   generations  verified
+       samples
 
-A Question with turns behind it stands at the boundary `revision`. Values (inputs, outputs, predictions)
-are canonical JSON text throughout; `stages.equality` is the one place that compares them.
+A Question with turns behind it stands at the boundary `revision`. Values (inputs, outputs,
+predictions) are canonical JSON text throughout; `stages.equality` is the one place that compares
+them.
 """
 
 import hashlib
@@ -20,14 +22,24 @@ SCHEMA = 1
 Direction = Literal["input", "output"]
 Variant = Literal["query_code", "query", "code"]
 VerdictName = Literal[
-    "right", "wrong", "no_answer", "error", "timeout", "memory", "denied", "crash", "cut", "invalid_truth"
+    "right",
+    "wrong",
+    "no_answer",
+    "error",
+    "timeout",
+    "memory",
+    "denied",
+    "crash",
+    "cut",
+    "invalid_truth",
 ]
 Message = Mapping[str, str]
 Messages = tuple[Message, ...]
 
 
 def digest(*parts: str, length: int = 16) -> str:
-    """A content-derived id: `length` hex digits of the SHA-256 of the parts, which cannot run together."""
+    """A content-derived id: `length` hex digits of the SHA-256 of the parts, which cannot run
+    together."""
     hashed = hashlib.sha256()
     for part in parts:
         encoded = part.encode("utf-8", "surrogatepass")
@@ -46,8 +58,8 @@ OWN_FIELDS = frozenset({"id", "file", "line", "content_hash", "traits", "row"})
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a source row came from. id: its content-derived id; index: its number in the source, from 0;
-    line: in its file, from 1; fields: all of the raw row but its code."""
+    """Where a source row came from. id: its content-derived id; index: its number in the source,
+    from 0; line: in its file, from 1; fields: all of the raw row but its code."""
 
     id: str
     file: str = ""
@@ -59,18 +71,24 @@ class Origin:
     """What yields are told by: `imports.<class>` and `bytes.<up to>`."""
 
     def row(self) -> dict[str, Any]:
-        """The raw row's own fields, then ours; raw fields that have a name of ours stand in `row`."""
+        """The raw row's own fields, then ours; raw fields that have a name of ours stand in
+        `row`."""
         kept = {name: value for name, value in self.fields.items() if name not in OWN_FIELDS}
         hidden = {name: value for name, value in self.fields.items() if name in OWN_FIELDS}
-        own = {"id": self.id, "file": self.file, "line": self.line, "content_hash": self.content_hash,
-               **({"traits": list(self.traits)} if self.traits else {})}  # fmt: skip
+        own = {
+            "id": self.id,
+            "file": self.file,
+            "line": self.line,
+            "content_hash": self.content_hash,
+            **({"traits": list(self.traits)} if self.traits else {}),
+        }
         return {**kept, **own, **({"row": hidden} if hidden else {})}
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one model call or the sum of several. estimated: at least one server sent no usage; usd: by the prices of
-    the run file when it was bought."""
+    """Tokens of one model call or the sum of several. estimated: at least one server sent no usage;
+    usd: by the prices of the run file when it was bought."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -79,13 +97,22 @@ class Usage:
     usd: float = 0.0
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens,
-                     self.cached_tokens + other.cached_tokens, self.estimated or other.estimated,
-                     self.usd + other.usd)  # fmt: skip
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.estimated or other.estimated,
+            self.usd + other.usd,
+        )
 
     def row(self) -> dict[str, Any]:
-        return {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens,
-                "cached_tokens": self.cached_tokens, "estimated": self.estimated, "usd": round(self.usd, 9)}  # fmt: skip
+        return {
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cached_tokens": self.cached_tokens,
+            "estimated": self.estimated,
+            "usd": round(self.usd, 9),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +156,8 @@ class Sections:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a transformed program. kind: one word of the funnel; evidence: for the repair turn."""
+    """What is wrong with a transformed program. kind: one word of the funnel; evidence: for the
+    repair turn."""
 
     kind: str
     evidence: str
@@ -137,21 +165,26 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One reply in a transform's conversation: the repair request that asked for it ("" for the first), and
-    what was wrong with it (None: nothing)."""
+    """One reply in a transform's conversation: the repair request that asked for it ("" for the
+    first), and what was wrong with it (None: nothing)."""
 
     answer: Answer
     fault: Fault | None = None
     asked: str = ""
 
     def row(self) -> dict[str, Any]:
-        return {"model": self.answer.model, "finish_reason": self.answer.finish, "usage": self.answer.usage.row(),
-                "error": self.fault and {"kind": self.fault.kind, "evidence": self.fault.evidence}}  # fmt: skip
+        return {
+            "model": self.answer.model,
+            "finish_reason": self.answer.finish,
+            "usage": self.answer.usage.row(),
+            "error": self.fault and {"kind": self.fault.kind, "evidence": self.fault.evidence},
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class TransformQuestion:
-    """What to ask of the transforming model. draft: what is to be mended, if this is a repair turn."""
+    """What to ask of the transforming model. draft: what is to be mended, if this is a repair
+    turn."""
 
     messages: Messages
     origin: Origin
@@ -171,7 +204,8 @@ class Unified:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One program of a reply, not yet run. number: its place in the reply, from 1. attempts: all replies about it."""
+    """One program of a reply, not yet run. number: its place in the reply, from 1. attempts: all
+    replies about it."""
 
     question: TransformQuestion
     number: int
@@ -187,7 +221,8 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One input and its output, both canonical JSON text. steps: line events; lines: which lines ran."""
+    """One input and its output, both canonical JSON text. steps: line events; lines: which lines
+    ran."""
 
     input: str
     output: str
@@ -205,10 +240,11 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that runs, with its pairs. item: its line in the parsed file, from 0, once it has one.
+    """A program that runs, with its pairs. item: its line in the parsed file, from 0, once it has
+    one.
 
-    outputs: how many different outputs the pool had (0: unknown). found: what generation learned, as it
-    stands in programs.jsonl. gated: our own gate has re-run its pairs.
+    outputs: how many different outputs the pool had (0: unknown). found: what generation learned,
+    as it stands in programs.jsonl. gated: our own gate has re-run its pairs.
     """
 
     id: str
@@ -228,7 +264,8 @@ class Program:
 
     @property
     def values(self) -> int:
-        """How many different outputs there are: in the pool, or in the pairs where the pool is unknown."""
+        """How many different outputs there are: in the pool, or in the pairs where the pool is
+        unknown."""
         return self.outputs or len({pair.output for pair in self.pairs})
 
 
@@ -236,8 +273,9 @@ class Program:
 class Turn:
     """One answer and, once verified, what was found of it.
 
-    predicted: the answer's value as JSON text; read: how it was found; match: exact or close; got: what a
-    predicted input gave; feedback: the message about it, byte for byte the next user message where one follows.
+    predicted: the answer's value as JSON text; read: how it was found; match: exact or close; got:
+    what a predicted input gave; feedback: the message about it, byte for byte the next user message
+    where one follows.
     """
 
     answer: Answer
@@ -253,16 +291,26 @@ class Turn:
     feedback: str = ""
 
     def row(self) -> dict[str, Any]:
-        return {"answer": self.predicted, "verdict": self.verdict, "match": self.match, "read": self.read,
-                "got": self.got, "error": self.error or None, "finish_reason": self.answer.finish,
-                "model": self.answer.model, "usage": self.answer.usage.row(), "cpu_s": round(self.cpu_s, 1),
-                "near_limit": self.near_limit, "out_of_domain": self.out_of_domain}  # fmt: skip
+        return {
+            "answer": self.predicted,
+            "verdict": self.verdict,
+            "match": self.match,
+            "read": self.read,
+            "got": self.got,
+            "error": self.error or None,
+            "finish_reason": self.answer.finish,
+            "model": self.answer.model,
+            "usage": self.answer.usage.row(),
+            "cpu_s": round(self.cpu_s, 1),
+            "near_limit": self.near_limit,
+            "out_of_domain": self.out_of_domain,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """One sample of a question: its number and the turns it has had. closed: nothing more is asked of it; parked: its
-    next answer could not be had, and it is asked once more."""
+    """One sample of a question: its number and the turns it has had. closed: nothing more is asked
+    of it; parked: its next answer could not be had, and it is asked once more."""
 
     number: int
     turns: tuple[Turn, ...] = ()
@@ -278,9 +326,10 @@ class Attempted:
 class Question:
     """One instance and its samples, which go round together: each open one is to be asked (again).
 
-    id: program, pair and direction, or derived from the row where it was read from a file. opening: the
-    first user message and what stands before it. sampling and system: how its first answers were drawn.
-    guess: which guesses of the panel are right answers. wanted: how many samples are asked for in all; whole: all of them are this record's, so that more can be added.
+    id: program, pair and direction, or derived from the row where it was read from a file. opening:
+    the first user message and what stands before it. sampling and system: how its first answers
+    were drawn. guess: which guesses of the panel are right answers. wanted: how many samples are
+    asked for in all; whole: all of them are this record's, so that more can be added.
     """
 
     id: str
@@ -307,7 +356,8 @@ class Question:
         return f"{self.id}.{sample.number}"
 
     def messages(self, sample: Attempted) -> Messages:
-        """The conversation up to the sample's next answer: what each turn said, and the feedback on it."""
+        """The conversation up to the sample's next answer: what each turn said, and the feedback on
+        it."""
         grown = list(self.opening)
         for turn in sample.turns:
             grown.append({"role": "assistant", "content": turn.answer.content})
@@ -340,7 +390,8 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """The end of a record, with its reason. kind `draw`: all inputs of one program that gave no pair, in one line."""
+    """The end of a record, with its reason. kind `draw`: all inputs of one program that gave no
+    pair, in one line."""
 
     id: str
     kind: Literal["file", "program", "question", "sample", "draw"]

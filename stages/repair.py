@@ -1,4 +1,5 @@
-"""What becomes of a faulty program: a repair turn while there are any left, else its fallback, else a reject."""
+"""What becomes of a faulty program: a repair turn while there are any left, else its fallback, else
+a reject."""
 
 import ast
 from collections import Counter
@@ -15,7 +16,8 @@ SHRUNK = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """turns: how many repairs a program gets. explanations: by kind of fault, the words for the model."""
+    """turns: how many repairs a program gets. explanations: by kind of fault, the words for the
+    model."""
 
     turns: int
     template: Template
@@ -23,7 +25,9 @@ class Repairs:
     modules: str
     limit: str
 
-    def of(self, draft: Draft, fault: Fault) -> tuple[TransformQuestion | Program | Reject | Tally, ...]:
+    def of(
+        self, draft: Draft, fault: Fault
+    ) -> tuple[TransformQuestion | Program | Reject | Tally, ...]:
         """The draft's next step, `fault` having been found in it."""
         attempts = (*draft.attempts[:-1], replace(draft.attempts[-1], fault=fault))
         draft = replace(draft, attempts=attempts)
@@ -48,13 +52,20 @@ class Repairs:
 
 
 def given_up(draft: Draft) -> tuple[Program | Reject | Tally, ...]:
-    """The end of a draft that nothing mends: its fallback, or a reject by the last fault that was its own."""
+    """The end of a draft that nothing mends: its fallback, or a reject by the last fault that was
+    its own."""
     if draft.fallback is not None:
-        program = replace(draft.fallback, found={**draft.fallback.found, "transform": transform_row(draft)})
+        program = replace(
+            draft.fallback, found={**draft.fallback.found, "transform": transform_row(draft)}
+        )
         return settled(draft, program, mended=False)
     faults = [attempt.fault for attempt in draft.attempts if attempt.fault is not None]
     own = next((fault for fault in reversed(faults) if fault.kind not in GUARDS), faults[-1])
-    more = {"attempts": [attempt.row() | {"reply": attempt.answer.content} for attempt in draft.attempts]}
+    more = {
+        "attempts": [
+            attempt.row() | {"reply": attempt.answer.content} for attempt in draft.attempts
+        ]
+    }
     if draft.sections is None:
         reject = Reject(draft.question.origin.id, "file", own.kind, own.evidence, more=more)
     else:
@@ -64,7 +75,8 @@ def given_up(draft: Draft) -> tuple[Program | Reject | Tally, ...]:
 
 
 def repairs_told(draft: Draft, *, mended: bool) -> Tally | None:
-    """What the repairs of a draft came to, by the fault that each was asked for: tried, won and their tokens. None: no repair.
+    """What the repairs of a draft came to, by the fault that each was asked for: tried, won and
+    their tokens. None: no repair.
 
     mended: whether the last reply stands without a fault.
     """
@@ -73,15 +85,26 @@ def repairs_told(draft: Draft, *, mended: bool) -> Tally | None:
         kind = before.fault.kind if before.fault else "none"
         counts[f"repairs.tried.{kind}"] += 1
         counts[f"repairs.won.{kind}"] += after.fault is None and mended
-        counts[f"repairs.tokens.{kind}"] += after.answer.usage.input_tokens + after.answer.usage.output_tokens
+        counts[f"repairs.tokens.{kind}"] += (
+            after.answer.usage.input_tokens + after.answer.usage.output_tokens
+        )
     return Tally(f"repairs:{draft.id}", dict(+counts)) if counts else None
 
 
-def settled(draft: Draft, program: Program, *, mended: bool) -> tuple[Program | Reject | Tally, ...]:
+def settled(
+    draft: Draft, program: Program, *, mended: bool
+) -> tuple[Program | Reject | Tally, ...]:
     """A program that goes on, and all that is told of how it came about."""
-    told = Tally(f"made:{draft.id}", {f"yield.{trait}.programs": 1 for trait in program.origin.traits})
+    told = Tally(
+        f"made:{draft.id}", {f"yield.{trait}.programs": 1 for trait in program.origin.traits}
+    )
     repairs = repairs_told(draft, mended=mended)
-    return (program, *lost_draws(program), *([told] if told.counts else ()), *([repairs] if repairs else ()))
+    return (
+        program,
+        *lost_draws(program),
+        *([told] if told.counts else ()),
+        *([repairs] if repairs else ()),
+    )
 
 
 def lost_draws(program: Program) -> tuple[Reject, ...]:
@@ -115,14 +138,16 @@ GUARDS = frozenset({"unchanged", "hidden"})
 
 
 def guarded(before: Sections, after: Sections) -> Fault | None:
-    """What is wrong with a repair as such: it changed nothing, or hides the fault instead of mending it."""
+    """What is wrong with a repair as such: it changed nothing, or hides the fault instead of
+    mending it."""
     if after is before:
         return Fault("unchanged", "The reply changes nothing.")
     try:
         old, new = ast.parse(before.code), ast.parse(after.code)
         old_generator, new_generator = ast.parse(before.generator), ast.parse(after.generator)
     except (SyntaxError, ValueError, RecursionError):
-        return None  # what does not parse cannot be compared; what does not parse now is a fault of its own
+        # what does not parse cannot be compared; what does not parse now is a fault of its own
+        return None
     if _seeds(new) + _seeds(new_generator) > _seeds(old) + _seeds(old_generator):
         return Fault("hidden", "The repair adds a fixed random seed.")
     if _bare_excepts(new) > _bare_excepts(old):
@@ -138,13 +163,16 @@ def _seeds(tree: ast.Module) -> int:
     """Calls that fix a random state."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return sum(
-        getattr(call.func, "attr", getattr(call.func, "id", "")) in SEEDING and bool(call.args) for call in calls
+        getattr(call.func, "attr", getattr(call.func, "id", "")) in SEEDING and bool(call.args)
+        for call in calls
     )
 
 
 def _bare_excepts(tree: ast.Module) -> int:
     def bare(handler: ast.ExceptHandler) -> bool:
-        return handler.type is None or (isinstance(handler.type, ast.Name) and handler.type.id == "BaseException")
+        return handler.type is None or (
+            isinstance(handler.type, ast.Name) and handler.type.id == "BaseException"
+        )
 
     return sum(bare(node) for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler))
 

@@ -1,6 +1,8 @@
-"""The rows of the boundaries: how a record is written to a file, in the reference's field names plus ids of ours.
+"""The rows of the boundaries: how a record is written to a file, in the reference's field names
+plus ids of ours.
 
-Reading them back is `stages.entries`. Source of the field names: hkust-nlp/CodeIO, its published data files.
+Reading them back is `stages.entries`. Source of the field names: hkust-nlp/CodeIO, its published
+data files.
 """
 
 import json
@@ -23,19 +25,43 @@ from stages.records import (
 )
 
 Boundary = Literal[
-    "raw", "questions", "unified", "parsed", "messages", "generations", "verified", "revision", "samples"
+    "raw",
+    "questions",
+    "unified",
+    "parsed",
+    "messages",
+    "generations",
+    "verified",
+    "revision",
+    "samples",
 ]
 BOUNDARIES: tuple[Boundary, ...] = (
-    "raw", "questions", "unified", "parsed", "messages", "generations", "verified", "revision", "samples",
-)  # fmt: skip
+    "raw",
+    "questions",
+    "unified",
+    "parsed",
+    "messages",
+    "generations",
+    "verified",
+    "revision",
+    "samples",
+)
 STATUS = {
-    "right": "success", "no_answer": "no answer", "error": "exception", "memory": "exception", "denied": "exception",
-    "crash": "exception", "timeout": "timeout", "cut": "cut", "invalid_truth": "invalid_truth",
-}  # fmt: skip
+    "right": "success",
+    "no_answer": "no answer",
+    "error": "exception",
+    "memory": "exception",
+    "denied": "exception",
+    "crash": "exception",
+    "timeout": "timeout",
+    "cut": "cut",
+    "invalid_truth": "invalid_truth",
+}
 
 
 def boundary_of(record: object) -> Boundary | None:
-    """The boundary at which a record stands, None for one between boundaries (a repair turn, a draft)."""
+    """The boundary at which a record stands, None for one between boundaries (a repair turn, a
+    draft)."""
     match record:
         case SourceFile():
             return "raw"
@@ -55,7 +81,8 @@ def boundary_of(record: object) -> Boundary | None:
 
 
 def rows_of(record: object) -> Iterator[Row]:
-    """The rows of a record at its boundary; a question of several samples has one for each open sample."""
+    """The rows of a record at its boundary; a question of several samples has one for each open
+    sample."""
     match record:
         case TransformQuestion():
             yield Row("questions", record.origin.id, question_content(record))
@@ -67,7 +94,11 @@ def rows_of(record: object) -> Iterator[Row]:
             for sample in record.open:
                 name = "revision" if sample.turns else "messages"
                 id_ = f"{record.sample_id(sample)}.{len(sample.turns)}"
-                yield Row(name, id_, instance_content(record, sample, record.messages(sample), sample.turns))
+                yield Row(
+                    name,
+                    id_,
+                    instance_content(record, sample, record.messages(sample), sample.turns),
+                )
         case Answered():
             for sample in record.question.open:
                 id_ = f"{record.question.sample_id(sample)}.{len(sample.turns)}"
@@ -76,26 +107,36 @@ def rows_of(record: object) -> Iterator[Row]:
             for sample in record.question.open:
                 id_ = f"{record.question.sample_id(sample)}.{len(sample.turns)}"
                 content = generation_content(record.question, sample)
-                yield Row("verified", id_, {**content, **verdict_content(record.question, sample.last)})
+                yield Row(
+                    "verified", id_, {**content, **verdict_content(record.question, sample.last)}
+                )
 
 
 def question_content(question: TransformQuestion) -> dict[str, Any]:
     return {
         "messages": [dict(message) for message in question.messages],
-        "id": question.origin.id, "source": question.origin.row(), "prompt": question.prompt and question.prompt.row(),
+        "id": question.origin.id,
+        "source": question.origin.row(),
+        "prompt": question.prompt and question.prompt.row(),
         "schema": SCHEMA,
-    }  # fmt: skip
+    }
 
 
 def unified_content(unified: Unified) -> dict[str, Any]:
     answer = unified.answer
     return {
-        "messages": [dict(message) for message in unified.question.messages], "index": unified.question.origin.index,
-        "output": answer.content, "model": answer.model, "reasoning": answer.reasoning,
-        "finish_reason": answer.finish, "usage": answer.usage.row(),
-        "id": unified.question.origin.id, "source": unified.question.origin.row(),
-        "prompt": unified.question.prompt and unified.question.prompt.row(), "schema": SCHEMA,
-    }  # fmt: skip
+        "messages": [dict(message) for message in unified.question.messages],
+        "index": unified.question.origin.index,
+        "output": answer.content,
+        "model": answer.model,
+        "reasoning": answer.reasoning,
+        "finish_reason": answer.finish,
+        "usage": answer.usage.row(),
+        "id": unified.question.origin.id,
+        "source": unified.question.origin.row(),
+        "prompt": unified.question.prompt and unified.question.prompt.row(),
+        "schema": SCHEMA,
+    }
 
 
 def program_content(program: Program) -> dict[str, Any]:
@@ -103,25 +144,59 @@ def program_content(program: Program) -> dict[str, Any]:
     sections = program.sections
     found = dict(program.found)
     return {
-        "problem_description": sections.statement, "io_requirements": sections.description, "refcode": sections.code,
+        "problem_description": sections.statement,
+        "io_requirements": sections.description,
+        "refcode": sections.code,
         "funcname": program.entrypoint,
-        "ios": [{"input": json.loads(pair.input), "output": json.loads(pair.output)} for pair in program.pairs],
-        "category": program.category, "meta": {"msgidx": program.origin.index},
-        "id": program.id, "source": program.origin.row(), "generator": sections.generator,
-        "input_check": sections.check, **{name: found.pop(name, None) for name in FOUND},
+        "ios": [
+            {"input": json.loads(pair.input), "output": json.loads(pair.output)}
+            for pair in program.pairs
+        ],
+        "category": program.category,
+        "meta": {"msgidx": program.origin.index},
+        "id": program.id,
+        "source": program.origin.row(),
+        "generator": sections.generator,
+        "input_check": sections.check,
+        **{name: found.pop(name, None) for name in FOUND},
         "pairs": [
-            {"id": pair.id, "steps": pair.steps, "lines": list(pair.lines), "mutates": pair.mutates,
-             "coerced": list(pair.coerced), "near_limit": pair.near_limit, "tags": list(pair.tags)}
+            {
+                "id": pair.id,
+                "steps": pair.steps,
+                "lines": list(pair.lines),
+                "mutates": pair.mutates,
+                "coerced": list(pair.coerced),
+                "near_limit": pair.near_limit,
+                "tags": list(pair.tags),
+            }
             for pair in program.pairs
         ],
         "mutates": any(pair.mutates for pair in program.pairs),
         "coerced": sorted({name for pair in program.pairs for name in pair.coerced}),
-        "tags": list(program.tags), "cluster": program.cluster, **found, "schema": SCHEMA,
-    }  # fmt: skip
+        "tags": list(program.tags),
+        "cluster": program.cluster,
+        **found,
+        "schema": SCHEMA,
+    }
 
 
-FOUND = ("seed", "draws", "raised", "distinct", "pool", "dropped", "outputs", "modal_share", "commonest", "signature",
-         "imports", "contamination", "gate", "environment", "transform")  # fmt: skip
+FOUND = (
+    "seed",
+    "draws",
+    "raised",
+    "distinct",
+    "pool",
+    "dropped",
+    "outputs",
+    "modal_share",
+    "commonest",
+    "signature",
+    "imports",
+    "contamination",
+    "gate",
+    "environment",
+    "transform",
+)
 """What generation learns about a program, in the order of its row."""
 
 
@@ -130,17 +205,30 @@ def instance_content(
 ) -> dict[str, Any]:
     """One instance, with the turns that lie behind it."""
     content: dict[str, Any] = {
-        "messages": [dict(message) for message in messages], "itemid": question.program.item, "ioid": question.number,
-        "io_pred": question.direction[0], "id": question.id, "program": question.program.id, "pair": question.pair.id,
-        "sample": sample.number, "samples": question.wanted, "variant": question.variant,
-        "prompt": question.prompt and question.prompt.row(), "sampling": dict(question.sampling),
-        "system": question.system, "tags": list(question.tags), "guess": list(question.guess), "schema": SCHEMA,
-    }  # fmt: skip
+        "messages": [dict(message) for message in messages],
+        "itemid": question.program.item,
+        "ioid": question.number,
+        "io_pred": question.direction[0],
+        "id": question.id,
+        "program": question.program.id,
+        "pair": question.pair.id,
+        "sample": sample.number,
+        "samples": question.wanted,
+        "variant": question.variant,
+        "prompt": question.prompt and question.prompt.row(),
+        "sampling": dict(question.sampling),
+        "system": question.system,
+        "tags": list(question.tags),
+        "guess": list(question.guess),
+        "schema": SCHEMA,
+    }
     if turns:
         content |= {
-            "retry_count": len(turns), "history_errors": [turn.error or turn.verdict for turn in turns],
-            "original_id": question.sample_id(sample), "turns": [turn.row() for turn in turns],
-        }  # fmt: skip
+            "retry_count": len(turns),
+            "history_errors": [turn.error or turn.verdict for turn in turns],
+            "original_id": question.sample_id(sample),
+            "turns": [turn.row() for turn in turns],
+        }
     return content
 
 
@@ -149,8 +237,15 @@ def generation_content(question: Question, sample: Attempted) -> dict[str, Any]:
     before = Attempted(sample.number, sample.turns[:-1])
     content = instance_content(question, sample, question.messages(before), before.turns)
     answer = sample.last.answer
-    return {**content, "index": None, "output": answer.content, "model": answer.model, "reasoning": answer.reasoning,
-            "finish_reason": answer.finish, "usage": answer.usage.row()}  # fmt: skip
+    return {
+        **content,
+        "index": None,
+        "output": answer.content,
+        "model": answer.model,
+        "reasoning": answer.reasoning,
+        "finish_reason": answer.finish,
+        "usage": answer.usage.row(),
+    }
 
 
 def verdict_content(question: Question, turn: Turn) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Reads a transforming model's reply: its sections, whatever their layout, or its word that it declines.
+"""Reads a transforming model's reply: its sections, whatever their layout, or its word that it
+declines.
 
-Tolerated: heading level, case, numbering, bold, underlines, trailing colons and extra words; any fence and
-language tag, an unclosed last fence; sections in any order; chatter around them.
+Tolerated: heading level, case, numbering, bold, underlines, trailing colons and extra words; any
+fence and language tag, an unclosed last fence; sections in any order; chatter around them.
 """
 
 import ast
@@ -14,12 +15,17 @@ from stages.records import Fault, Sections
 Name = Literal["code", "description", "generator", "statement", "check"]
 CODE: frozenset[Name] = frozenset({"code", "generator", "check"})
 TITLES: dict[Name, str] = {
-    "code": "Main Function", "description": "Input Output Description", "generator": "Input Generator",
-    "statement": "Problem Statement", "check": "Input Check",
-}  # fmt: skip
+    "code": "Main Function",
+    "description": "Input Output Description",
+    "generator": "Input Generator",
+    "statement": "Problem Statement",
+    "check": "Input Check",
+}
 PATTERNS: dict[Name, re.Pattern[str]] = {
     "code": re.compile(r"(main function|main solution|main code)"),
-    "description": re.compile(r"(input (and )?output|i o|io) (descriptions?|requirements?|specification)"),
+    "description": re.compile(
+        r"(input (and )?output|i o|io) (descriptions?|requirements?|specification)"
+    ),
     "generator": re.compile(r"input generators?( function)?"),
     "statement": re.compile(r"problem (statement|description)"),
     "check": re.compile(r"input (check(er)?|validator)( function)?"),
@@ -30,7 +36,9 @@ FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})\s*([\w+.-]*)\s*$")
 UNDERLINE = re.compile(r"^ {0,3}(-{3,}|={3,})\s*$")
 RULE = re.compile(r"(\n\s*(-{3,}|\*{3,}|_{3,})\s*)+$")
 PROGRAM = re.compile(r"^program (\d+)\b")
-DECLINED = re.compile(r"^[\s*_`>]*declined\s*:?[\s*_]*:?\s*(\w+)[\s*_:-]*(.*?)[\s*_]*$", re.IGNORECASE)
+DECLINED = re.compile(
+    r"^[\s*_`>]*declined\s*:?[\s*_]*:?\s*(\w+)[\s*_:-]*(.*?)[\s*_]*$", re.IGNORECASE
+)
 CATEGORIES = frozenset({"config", "io", "web", "plot", "trivial", "other"})
 
 
@@ -42,7 +50,8 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The part of a reply about one program: what could be read of it, and what is wrong with it."""
+    """The part of a reply about one program: what could be read of it, and what is wrong with
+    it."""
 
     sections: Sections
     fault: Fault | None
@@ -60,7 +69,8 @@ def read(reply: str) -> Declined | tuple[Part, ...]:
 
 
 def merged(base: Sections, reply: str, number: int = 1) -> Sections:
-    """`base` with those sections replaced that a repair's reply gives anew; the same object if it gives none.
+    """`base` with those sections replaced that a repair's reply gives anew; the same object if it
+    gives none.
 
     number: which program of the reply is meant, if it gives several.
     """
@@ -73,7 +83,9 @@ def merged(base: Sections, reply: str, number: int = 1) -> Sections:
 def fault_of(sections: Sections) -> Fault | None:
     """What the sections lack that a look at their syntax trees can tell."""
     missing = [
-        TITLES[name] for name in ("code", "description", "generator", "statement") if not getattr(sections, name)
+        TITLES[name]
+        for name in ("code", "description", "generator", "statement")
+        if not getattr(sections, name)
     ]
     if missing:
         return Fault("section", f"Missing: {', '.join(missing)}.")
@@ -87,9 +99,14 @@ def fault_of(sections: Sections) -> Fault | None:
         return Fault("main", "Main Function defines no function `main_solution` at module level.")
     generator = function_of(trees["generator"], "input_generator")
     if generator is None:
-        return Fault("generator", "Input Generator defines no function `input_generator` at module level.")
+        return Fault(
+            "generator", "Input Generator defines no function `input_generator` at module level."
+        )
     if _required(generator.args):
-        return Fault("generator", f"`input_generator` takes arguments: {', '.join(_required(generator.args))}.")
+        return Fault(
+            "generator",
+            f"`input_generator` takes arguments: {', '.join(_required(generator.args))}.",
+        )
     if sections.check and function_of(trees["check"], "input_check") is None:
         return Fault("section", "Input Check defines no function `input_check` at module level.")
     return None
@@ -104,7 +121,11 @@ def function_of(tree: ast.Module, name: str) -> ast.FunctionDef | None:
 def _required(args: ast.arguments) -> list[str]:
     positional = args.posonlyargs + args.args
     required = positional[: len(positional) - len(args.defaults)]
-    keywords = [arg for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True) if default is None]
+    keywords = [
+        arg
+        for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
+        if default is None
+    ]
     return [arg.arg for arg in required + keywords]
 
 
@@ -120,7 +141,11 @@ def _declined(text: str) -> Declined | None:
         if found:
             category = found[1].lower()
             why = found[2].strip(" -:*_`")
-            return Declined(category, why) if category in CATEGORIES else Declined("other", f"{found[1]} {why}".strip())
+            return (
+                Declined(category, why)
+                if category in CATEGORIES
+                else Declined("other", f"{found[1]} {why}".strip())
+            )
     return None
 
 
@@ -178,7 +203,10 @@ def _found(text: str) -> list[dict[Name, str]]:
             current = programs[-1][name] = []
         elif not (UNDERLINE.match(line) and not current):
             current.append(line)
-    return [{name: _body(name, "\n".join(body)) for name, body in program.items()} for program in programs[:3]]
+    return [
+        {name: _body(name, "\n".join(body)) for name, body in program.items()}
+        for program in programs[:3]
+    ]
 
 
 def _body(name: Name, text: str) -> str:

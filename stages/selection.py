@@ -1,4 +1,5 @@
-"""Which pairs of a pool are kept: distinct outputs first, then newly executed lines, then a spread in steps."""
+"""Which pairs of a pool are kept: distinct outputs first, then newly executed lines, then a spread
+in steps."""
 
 from collections.abc import Sequence
 

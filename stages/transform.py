@@ -1,4 +1,5 @@
-"""raw -> questions -> unified: asks a model to rewrite a source file as a program, and later to mend it."""
+"""raw -> questions -> unified: asks a model to rewrite a source file as a program, and later to
+mend it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,20 +17,33 @@ SIZES_BYTES = (1000, 2000, 4000, 8000, 16000)
 
 @dataclass(frozen=True, slots=True)
 class Compose:
-    """SourceFile -> TransformQuestion. packages: what programs may import besides the standard library."""
+    """SourceFile -> TransformQuestion. packages: what programs may import besides the standard
+    library."""
 
     template: Template
     packages: Sequence[str]
 
     async def __call__(self, file: SourceFile) -> tuple[TransformQuestion | Tally, ...]:
-        text = self.template.fill(code=file.code.strip("\n"), packages=", ".join(self.packages) or "(none)")
+        text = self.template.fill(
+            code=file.code.strip("\n"), packages=", ".join(self.packages) or "(none)"
+        )
         origin = replace(file.origin, traits=self._traits(file.code))
         read = Tally(f"read:{origin.id}", {f"yield.{trait}.files": 1 for trait in origin.traits})
-        return (TransformQuestion(({"role": "user", "content": text},), origin, self.template.prompt), read)
+        return (
+            TransformQuestion(({"role": "user", "content": text},), origin, self.template.prompt),
+            read,
+        )
 
     def _traits(self, code: str) -> tuple[str, ...]:
         """By what a file's yield is told: what it imports, and how long it is."""
-        size = next((f"up_to_{most}" for most in SIZES_BYTES if len(code.encode("utf-8", "replace")) <= most), "longer")
+        size = next(
+            (
+                f"up_to_{most}"
+                for most in SIZES_BYTES
+                if len(code.encode("utf-8", "replace")) <= most
+            ),
+            "longer",
+        )
         return f"imports.{import_class(code, self.packages)}", f"bytes.{size}"
 
 

@@ -1,4 +1,5 @@
-"""Canonical JSON text of values that were not made in the guest, and what can be asked of such text."""
+"""Canonical JSON text of values that were not made in the guest, and what can be asked of such
+text."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ class NotJson(ValueError):
 
 
 def text_of(value: Any) -> str:
-    """The canonical text of a value read from a JSON file: like the guest's, key order kept. Raises: NotJson."""
+    """The canonical text of a value read from a JSON file: like the guest's, key order kept.
+    Raises: NotJson."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         text.encode()
@@ -38,8 +40,9 @@ def sorted_text(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Bounds of one value. bytes: UTF-8 bytes of its JSON text; leaves: scalars in it; digits: of one integer;
-    items: of one container; characters: of one string; 0 means unbounded. null: whether null alone is a value."""
+    """Bounds of one value. bytes: UTF-8 bytes of its JSON text; leaves: scalars in it; digits: of
+    one integer; items: of one container; characters: of one string; 0 means unbounded. null:
+    whether null alone is a value."""
 
     bytes: int
     leaves: int = 0
@@ -77,7 +80,11 @@ class Size:
 def signature(value: Any) -> str:
     """The type of a JSON value in words: `dict{a: int, b: list[str]}`."""
     if isinstance(value, dict):
-        return "dict{" + ", ".join(f"{key}: {signature(item)}" for key, item in sorted(value.items())) + "}"
+        return (
+            "dict{"
+            + ", ".join(f"{key}: {signature(item)}" for key, item in sorted(value.items()))
+            + "}"
+        )
     if isinstance(value, list):
         return "list[" + " | ".join(sorted({signature(item) for item in value})) + "]"
     names = {bool: "bool", int: "int", float: "float", str: "str", type(None): "null"}

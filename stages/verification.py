@@ -12,13 +12,19 @@ from stages.gate import environment
 from stages.records import Answered, Attempted, Judged, Question, Turn, VerdictName, seed_of
 
 VERDICT_OF_RUN: dict[str, VerdictName] = {
-    "error": "error", "timeout": "timeout", "memory": "memory", "denied": "denied", "crash": "crash", "invalid": "error",
-}  # fmt: skip
+    "error": "error",
+    "timeout": "timeout",
+    "memory": "memory",
+    "denied": "denied",
+    "crash": "crash",
+    "invalid": "error",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Gives every fresh turn its verdict and its feedback. A verdict depends on CPU time, never on the load."""
+    """Gives every fresh turn its verdict and its feedback. A verdict depends on CPU time, never on
+    the load."""
 
     sandbox: Runner
     feedback: Feedback
@@ -43,13 +49,26 @@ class Verification:
             return replace(turn, verdict="cut")
         found = find(turn.answer.content, question.direction, self.reading)
         if found is None:
-            return replace(turn, verdict="no_answer", error="no answer in the form that was asked for")
+            return replace(
+                turn, verdict="no_answer", error="no answer in the form that was asked for"
+            )
         turn = replace(turn, predicted=found.text, read=found.how)
         turn = await (
-            self._input(question, turn, found) if question.direction == "input" else self._output(question, turn)
+            self._input(question, turn, found)
+            if question.direction == "input"
+            else self._output(question, turn)
         )
-        if turn.verdict != "right" and not self._gated_here(question) and not await self._truth_stands(question):
-            return replace(turn, verdict="invalid_truth", match=None, error="the recorded pair does not come again")
+        if (
+            turn.verdict != "right"
+            and not self._gated_here(question)
+            and not await self._truth_stands(question)
+        ):
+            return replace(
+                turn,
+                verdict="invalid_truth",
+                match=None,
+                error="the recorded pair does not come again",
+            )
         return turn
 
     def _gated_here(self, question: Question) -> bool:
@@ -76,7 +95,8 @@ class Verification:
         return await self._placed(question, turn, found)
 
     async def _placed(self, question: Question, turn: Turn, found: Found) -> Turn:
-        """Tags an input outside the stated domain; where the domain is required, even a right one is wrong."""
+        """Tags an input outside the stated domain; where the domain is required, even a right one
+        is wrong."""
         check = question.program.sections.check
         if not check:
             return turn
@@ -89,17 +109,23 @@ class Verification:
         return turn
 
     async def _truth_stands(self, question: Question) -> bool:
-        """Whether the recorded pair still comes out of the program; asked only where that was not seen in such a guest."""
+        """Whether the recorded pair still comes out of the program; asked only where that was not
+        seen in such a guest."""
         run = await self._run(question, question.pair.input)
-        return run.value is not None and compare(run.value, question.pair.output, "close") is not None
+        return (
+            run.value is not None and compare(run.value, question.pair.output, "close") is not None
+        )
 
     async def _run(self, question: Question, text: str) -> Run:
         program = question.program
-        return await self.sandbox.run(program.sections.code, program.entrypoint, text, seed=seed_of(program.id))
+        return await self.sandbox.run(
+            program.sections.code, program.entrypoint, text, seed=seed_of(program.id)
+        )
 
 
 def shape_error(predicted: str, recorded: str) -> str:
-    """Why a predicted input cannot be passed to the function at all, or "": no object, missing or extra names."""
+    """Why a predicted input cannot be passed to the function at all, or "": no object, missing or
+    extra names."""
     value, wanted = json.loads(predicted), json.loads(recorded)
     if not isinstance(wanted, dict):
         return ""

@@ -1,4 +1,5 @@
-"""The documents say what is true: every setting explained, every command there, the shown session the real one."""
+"""The documents say what is true: every setting explained, every command there, the shown session
+the real one."""
 
 import re
 import tomllib
@@ -50,7 +51,9 @@ def test_the_starters_run_file_explains_every_setting() -> None:
 
 def test_the_starters_run_file_shows_the_defaults() -> None:
     shown = tomllib.loads(RUN_FILE.read_text())
-    defaults: dict[str, Any] = config_of({"models": {"main": {"kind": "simulated"}}}, Path()).model_dump()
+    defaults: dict[str, Any] = config_of(
+        {"models": {"main": {"kind": "simulated"}}}, Path()
+    ).model_dump()
     for section, settings in shown.items():
         if section not in ("models", "source"):
             for name, value in settings.items():

@@ -1,8 +1,9 @@
-"""Another time, or one that stands still, and another time zone, by replacing what asks for the time before the job's
-code is loaded.
+"""Another time, or one that stands still, and another time zone, by replacing what asks for the
+time before the job's code is loaded.
 
-`time`'s functions without an argument, and `now`, `today` and `utcnow` of datetime's classes, answer as if the run
-took place `shift_s` seconds later in `zone`, or always at `at_s`. What asks the kernel by other ways sees the real time.
+`time`'s functions without an argument, and `now`, `today` and `utcnow` of datetime's classes,
+answer as if the run took place `shift_s` seconds later in `zone`, or always at `at_s`. What asks
+the kernel by other ways sees the real time.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ MEASURES = ("monotonic", "perf_counter", "process_time", "thread_time")
 
 
 def shift(shift_s: float, zone: str, at_s: float | None) -> None:
-    """Holds for the rest of the process. zone: a name of the zoneinfo database or a POSIX rule such as "XYZ-5"; at_s:
-    where the time stands still, what is measured by included; None: it goes on."""
+    """Holds for the rest of the process. zone: a name of the zoneinfo database or a POSIX rule such
+    as "XYZ-5"; at_s: where the time stands still, what is measured by included; None: it goes on.
+    """
     if zone:
         os.environ["TZ"] = zone
         time.tzset()
@@ -31,7 +33,8 @@ def shift(shift_s: float, zone: str, at_s: float | None) -> None:
 
 def shift_time(shift_s: float, at_s: float | None) -> None:
     real = {
-        name: getattr(time, name) for name in ("time", "time_ns", "localtime", "gmtime", "ctime", "strftime", "asctime")
+        name: getattr(time, name)
+        for name in ("time", "time_ns", "localtime", "gmtime", "ctime", "strftime", "asctime")
     }
 
     def now() -> float:
@@ -50,25 +53,35 @@ def shift_time(shift_s: float, at_s: float | None) -> None:
         return int(real["time_ns"]()) + int(shift_s * 1e9) if at_s is None else int(at_s * 1e9)
 
     replaced: dict[str, Callable[..., Any]] = {
-        "time": now, "time_ns": now_ns, "strftime": strftime, "asctime": asctime,
+        "time": now,
+        "time_ns": now_ns,
+        "strftime": strftime,
+        "asctime": asctime,
         **{name: at(real[name]) for name in ("localtime", "gmtime", "ctime")},
-    }  # fmt: skip
+    }
     if at_s is not None:
-        replaced |= {name: lambda: 0.0 for name in MEASURES} | {f"{name}_ns": lambda: 0 for name in MEASURES}
+        replaced |= {name: lambda: 0.0 for name in MEASURES} | {
+            f"{name}_ns": lambda: 0 for name in MEASURES
+        }
     for name, function in replaced.items():
         setattr(time, name, function)
 
 
 class LikeReal(type):
-    """Instances of the real class count as instances of its shifted stand-in, so that isinstance holds everywhere."""
+    """Instances of the real class count as instances of its shifted stand-in, so that isinstance
+    holds everywhere."""
 
     real: type
 
     def __instancecheck__(cls, value: object) -> bool:
-        return isinstance(value, cls.real) if "real" in vars(cls) else super().__instancecheck__(value)
+        return (
+            isinstance(value, cls.real) if "real" in vars(cls) else super().__instancecheck__(value)
+        )
 
     def __subclasscheck__(cls, other: type) -> bool:
-        return issubclass(other, cls.real) if "real" in vars(cls) else super().__subclasscheck__(other)
+        return (
+            issubclass(other, cls.real) if "real" in vars(cls) else super().__subclasscheck__(other)
+        )
 
 
 def shift_datetime(shift_s: float, at_s: float | None) -> None:
@@ -105,8 +118,17 @@ def shift_datetime(shift_s: float, at_s: float | None) -> None:
 
         @classmethod
         def of(cls, real: datetime.datetime) -> Any:
-            return cls(real.year, real.month, real.day, real.hour, real.minute, real.second, real.microsecond,
-                       real.tzinfo, fold=real.fold)  # fmt: skip
+            return cls(
+                real.year,
+                real.month,
+                real.day,
+                real.hour,
+                real.minute,
+                real.second,
+                real.microsecond,
+                real.tzinfo,
+                fold=real.fold,
+            )
 
         def date(self) -> date:
             return date(self.year, self.month, self.day)

@@ -1,8 +1,9 @@
-"""Frames between the pool and a zygote, over one stream socket: a kind (one byte), eight hex digits of length, a body.
+"""Frames between the pool and a zygote, over one stream socket: a kind (one byte), eight hex digits
+of length, a body.
 
-To the zygote: J job (a line of JSON for the zygote, then JSON for the job's process), C cancel. From it: R ready,
-N what it cannot do, L, F and C of the harness (C is W where the call was
-blocked for more than half of its limit), X what ended a call, B still at it, E end of the job.
+To the zygote: J job (a line of JSON for the zygote, then JSON for the job's process), C cancel.
+From it: R ready, N what it cannot do, L, F and C of the harness (C is W where the call was blocked
+for more than half of its limit), X what ended a call, B still at it, E end of the job.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ READER: Any = json.decoder.JSONDecoder(parse_constant=not_json).scan_once  # typ
 
 
 def dumps(value: object) -> str:
-    """JSON text of plain values, beyond ASCII as it is. Raises: ValueError, RecursionError, TypeError."""
+    """JSON text of plain values, beyond ASCII as it is. Raises: ValueError, RecursionError,
+    TypeError."""
     if WRITER is None:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     return "".join(WRITER(value, 0))
@@ -53,7 +54,8 @@ def loads(text: str) -> Any:
 
 
 class Encoder:
-    """Turns one value into canonical JSON text of at most `room` bytes, noting in `coerced` what had to be changed for it.
+    """Turns one value into canonical JSON text of at most `room` bytes, noting in `coerced` what
+    had to be changed for it.
 
     tuple -> list, numpy scalar -> number, numpy array -> list, integer and boolean keys -> strings,
     -0.0 -> 0.0. Sets, bytes, complex, NaN, infinities and other objects are invalid.

@@ -1,9 +1,11 @@
-"""Two seccomp filters: a large one that the zygote puts on once, and a small one that every job adds.
+"""Two seccomp filters: a large one that the zygote puts on once, and a small one that every job
+adds.
 
-The first allows by name what Python, numpy and the zygote need; the second takes away what only the zygote needs.
-Unknown calls give EPERM, so that libraries degrade; calls that nobody makes by mistake end the process (SIGSYS).
-A filter is classic BPF: a binary search over ranges of numbers, with a few tests of arguments at its leaves.
-Source: seccomp(2), include/uapi/linux/seccomp.h, include/uapi/linux/filter.h.
+The first allows by name what Python, numpy and the zygote need; the second takes away what only the
+zygote needs. Unknown calls give EPERM, so that libraries degrade; calls that nobody makes by
+mistake end the process (SIGSYS). A filter is classic BPF: a binary search over ranges of numbers,
+with a few tests of arguments at its leaves. Source: seccomp(2), include/uapi/linux/seccomp.h,
+include/uapi/linux/filter.h.
 """
 
 from __future__ import annotations
@@ -23,7 +25,14 @@ LOAD, EQUAL, AT_LEAST, ANY_BIT, JUMP, RETURN = 0x20, 0x15, 0x35, 0x45, 0x05, 0x0
 X32 = 0x40000000
 CLONE_THREAD = 0x00010000
 AF_UNIX = 1
-TCGETS, FIONBIO, FIONREAD, TIOCGWINSZ, FIONCLEX, FIOCLEX = 0x5401, 0x5421, 0x541B, 0x5413, 0x5450, 0x5451
+TCGETS, FIONBIO, FIONREAD, TIOCGWINSZ, FIONCLEX, FIOCLEX = (
+    0x5401,
+    0x5421,
+    0x541B,
+    0x5413,
+    0x5450,
+    0x5451,
+)
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_GET_NAME = 1, 15, 16
 ANY_PROCESS = 0x5A5A5A5A
 """Stands for the job's own process id, as no process can have."""
@@ -31,16 +40,34 @@ WRITING = 0o1 | 0o2 | 0o100 | 0o1000
 """O_WRONLY, O_RDWR, O_CREAT, O_TRUNC"""
 F_SETOWN, F_SETSIG, F_SETOWN_EX = 8, 10, 15
 """fcntl(2): whom a descriptor signals"""
-CHANGING = ("creat", "truncate", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "link", "linkat", "unlink",
-            "unlinkat", "symlink", "symlinkat")  # fmt: skip
+CHANGING = (
+    "creat",
+    "truncate",
+    "rename",
+    "renameat",
+    "renameat2",
+    "mkdir",
+    "mkdirat",
+    "rmdir",
+    "link",
+    "linkat",
+    "unlink",
+    "unlinkat",
+    "symlink",
+    "symlinkat",
+)
 METADATA = ("chmod", "fchmod", "fchmodat", "utime", "utimes", "utimensat", "futimesat")
 
 Instruction = tuple[int, int, int, int]
 
 
 def zygote_filter(machine: str, *, alone: bool) -> bytes:
-    """The allowlist; on from the end of preloading, inherited by every job. alone: see `job_filter`."""
-    rules = {number: [answer(ALLOW)] for number in numbers(syscalls.SHARED, machine) + numbers(syscalls.OWN, machine)}
+    """The allowlist; on from the end of preloading, inherited by every job. alone: see
+    `job_filter`."""
+    rules = {
+        number: [answer(ALLOW)]
+        for number in numbers(syscalls.SHARED, machine) + numbers(syscalls.OWN, machine)
+    }
     rules.update({number: [answer(KILL)] for number in numbers(syscalls.HOSTILE, machine)})
     named = syscalls.numbers(syscalls.CONDITIONAL, machine)
     rules[named["ioctl"]] = one_of(1, (TCGETS, FIONBIO, FIONREAD, TIOCGWINSZ, FIONCLEX, FIOCLEX))
@@ -48,7 +75,9 @@ def zygote_filter(machine: str, *, alone: bool) -> bytes:
     rules[named["socketpair"]] = one_of(0, (AF_UNIX,))
     rules[named["sendto"]] = zero(4)  # with no address: on a pair only
     rules[named["prlimit64"]] = one_of(0, (0,))  # of itself
-    rules[named["prctl"]] = one_of(0, (PR_SET_NAME, PR_GET_NAME, *(() if alone else (PR_SET_PDEATHSIG,))))
+    rules[named["prctl"]] = one_of(
+        0, (PR_SET_NAME, PR_GET_NAME, *(() if alone else (PR_SET_PDEATHSIG,)))
+    )
     rules[named["clone3"]] = [answer(ABSENT)]
     for name in ("tgkill", "clone"):
         rules[named[name]] = [answer(ALLOW)]  # the job's filter looks at these
@@ -56,14 +85,18 @@ def zygote_filter(machine: str, *, alone: bool) -> bytes:
 
 
 def job_filter(machine: str, *, alone: bool, changes: str) -> bytes:
-    """What a job may not do on top: start processes, signal others, take its walls down. `for_process` completes it.
+    """What a job may not do on top: start processes, signal others, take its walls down.
+    `for_process` completes it.
 
-    alone: it is the only process of its pid namespace, so that there is nobody to signal. changes: "all" where its
-    root shows nothing else that can be changed, "contents" where modes and times of any file would be open to it,
-    "nothing" where nothing else says which files it may write. Short, since the kernel works through it at every fork.
+    alone: it is the only process of its pid namespace, so that there is nobody to signal. changes:
+    "all" where its root shows nothing else that can be changed, "contents" where modes and times of
+    any file would be open to it, "nothing" where nothing else says which files it may write. Short,
+    since the kernel works through it at every fork.
     """
     named = syscalls.numbers(syscalls.CONDITIONAL + syscalls.OWN, machine)
-    rules = {named[name]: [answer(KILL)] for name in ("unshare", "setns", "mount", "umount2", "seccomp")}
+    rules = {
+        named[name]: [answer(KILL)] for name in ("unshare", "setns", "mount", "umount2", "seccomp")
+    }
     rules[named["kill"]] = [answer(REFUSE)]
     rules[named["clone"]] = bits(0, CLONE_THREAD)
     if not alone:
@@ -144,7 +177,12 @@ def program(machine: str, rules: dict[int, list[Instruction]], default: int) -> 
         rule = rules.get(number, [answer(default)])
         if not segments or segments[-1][1] != rule:
             segments.append((number, rule))
-    head = [(LOAD, 0, 0, 4), (EQUAL, 1, 0, syscalls.AUDIT_ARCH[machine]), answer(KILL), (LOAD, 0, 0, 0)]
+    head = [
+        (LOAD, 0, 0, 4),
+        (EQUAL, 1, 0, syscalls.AUDIT_ARCH[machine]),
+        answer(KILL),
+        (LOAD, 0, 0, 0),
+    ]
     if machine == "x86_64":
         head += [(AT_LEAST, 0, 1, X32), answer(REFUSE)]
     return packed(head + search(segments))

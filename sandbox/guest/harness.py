@@ -1,8 +1,9 @@
-"""What a job's process does: load the code, make the calls, write one frame for each answer, and leave.
+"""What a job's process does: load the code, make the calls, write one frame for each answer, and
+leave.
 
-A frame is the job's token (16 characters), a kind (one character: L loaded, F failed to load, C call), eight hex
-digits of length, and JSON. Nothing that the job prints, patches or exits with is an answer: a call without its frame
-has crashed.
+A frame is the job's token (16 characters), a kind (one character: L loaded, F failed to load, C
+call), eight hex digits of length, and JSON. Nothing that the job prints, patches or exits with is
+an answer: a call without its frame has crashed.
 """
 
 from __future__ import annotations
@@ -75,11 +76,13 @@ def seeded(seed: int) -> None:
     seed_random(seed)
     numpy = sys.modules.get("numpy")
     if numpy is not None and hasattr(numpy, "random"):
-        numpy.random.mtrand._rand.seed(seed % 2**32)  # noqa: SLF001  # what numpy.random.seed is, unless salted
+        # what numpy.random.seed is, unless salted
+        numpy.random.mtrand._rand.seed(seed % 2**32)  # noqa: SLF001
 
 
 class Harness:
-    """Loads the job's code once, then makes its calls one after the other, each from fresh arguments and seeds."""
+    """Loads the job's code once, then makes its calls one after the other, each from fresh
+    arguments and seeds."""
 
     def __init__(self, job: dict[str, Any], fd: int, token: bytes) -> None:
         self.job = job
@@ -154,7 +157,9 @@ class Harness:
             if tracer:
                 sys.settrace(tracer)  # type: ignore[arg-type]
             try:
-                value = function(**arguments) if isinstance(arguments, dict) else function(arguments)  # type: ignore[operator]
+                value = (
+                    function(**arguments) if isinstance(arguments, dict) else function(arguments)
+                )  # type: ignore[operator]
             finally:
                 sys.settrace(None)
                 vars(builtins).update(BUILTINS)
@@ -164,11 +169,19 @@ class Harness:
         except BaseException as exc:
             frame = failure(exc)
         if tracer:
-            frame |= {"steps": tracer.steps, "lines": sorted(tracer.lines), "changes": tracer.changes}
+            frame |= {
+                "steps": tracer.steps,
+                "lines": sorted(tracer.lines),
+                "changes": tracer.changes,
+            }
             if tracer.exceeded:
                 error = f"more than {trace['events']} line events"
                 frame |= {"status": "timeout", "error": error, "value": None}
-        frame |= {"cpu_s": self.clock() - start, "wall_s": self.wall() - began, "stdout": self.out.taken()}
+        frame |= {
+            "cpu_s": self.clock() - start,
+            "wall_s": self.wall() - began,
+            "stdout": self.out.taken(),
+        }
         frame |= {"coerced": sorted(encoder.coerced), "mutated": self.changed(arguments, text)}
         if self.salt:
             frame["salted"] = self.salted + self.salt.taken()
@@ -181,7 +194,8 @@ class Harness:
             return True
 
     def draw(self, function: object) -> None:
-        """Calls a function without arguments until `distinct` values are there or `calls` are used up."""
+        """Calls a function without arguments until `distinct` values are there or `calls` are used
+        up."""
         wanted, values, errors, refused = self.job["draw"], {}, {}, {}  # type: ignore[var-annotated]
         counts = {"calls": 0, "raised": 0, "invalid": 0, "oversize": 0}
         seeded(self.job["seed"])
@@ -205,8 +219,16 @@ class Harness:
                 counts["oversize"] += 1
             else:
                 values.setdefault(text)
-        self.send(b"C", status="ok", cpu_s=self.clock() - start, wall_s=self.wall() - began, values=list(values),
-                  errors=list(errors)[:5], refused=list(refused)[:5], **counts)  # fmt: skip
+        self.send(
+            b"C",
+            status="ok",
+            cpu_s=self.clock() - start,
+            wall_s=self.wall() - began,
+            values=list(values),
+            errors=list(errors)[:5],
+            refused=list(refused)[:5],
+            **counts,
+        )
 
 
 def main(text: bytes, fd: int, token: bytes, first: int) -> None:

@@ -1,7 +1,7 @@
 """Linux calls that Python has no function for: namespaces, mounts, Landlock, capabilities, seccomp.
 
-Each raises OSError with the kernel's reason. Numbers are those of `syscalls.OWN`; where the machine has none, the
-functions that need one raise OSError(ENOSYS).
+Each raises OSError with the kernel's reason. Numbers are those of `syscalls.OWN`; where the machine
+has none, the functions that need one raise OSError(ENOSYS).
 """
 
 from __future__ import annotations
@@ -14,8 +14,14 @@ import struct
 from . import syscalls
 
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (
-    0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
-)  # fmt: skip
+    0x00020000,
+    0x02000000,
+    0x04000000,
+    0x08000000,
+    0x10000000,
+    0x20000000,
+    0x40000000,
+)
 """CLONE_* of sched.h"""
 RDONLY, NOSUID, NODEV, NOEXEC, BIND, REC, PRIVATE = 1, 2, 4, 8, 4096, 16384, 1 << 18
 """MS_* of sys/mount.h"""
@@ -26,7 +32,9 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS =
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
-NUMBERS = syscalls.numbers(syscalls.OWN + syscalls.ONCE, syscalls.machine()) if syscalls.machine() else {}
+NUMBERS = (
+    syscalls.numbers(syscalls.OWN + syscalls.ONCE, syscalls.machine()) if syscalls.machine() else {}
+)
 
 
 def checked(result: int, what: str) -> int:
@@ -37,7 +45,8 @@ def checked(result: int, what: str) -> int:
 
 
 def call(name: str, *arguments: object) -> int:
-    """A raw system call of `syscalls.OWN`; integers are passed as 64 bits, None as a null pointer."""
+    """A raw system call of `syscalls.OWN`; integers are passed as 64 bits, None as a null
+    pointer."""
     if name not in NUMBERS:
         raise OSError(errno.ENOSYS, f"{name}: no such system call on this machine")
     wide = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
@@ -59,8 +68,13 @@ def control(option: int, value: int) -> None:
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
-    result = LIBC.mount(source.encode(), target.encode(), kind.encode() if kind else None, ctypes.c_ulong(flags),
-                        options.encode() or None)  # fmt: skip
+    result = LIBC.mount(
+        source.encode(),
+        target.encode(),
+        kind.encode() if kind else None,
+        ctypes.c_ulong(flags),
+        options.encode() or None,
+    )
     checked(result, f"mount {target}")
 
 
@@ -72,7 +86,14 @@ def unmount(target: str) -> None:
 def read_only(target: str, *, recursive: bool, flags: int = RDONLY | NOSUID | NODEV) -> None:
     """mount_setattr(2): the mount at `target` (and those below it) becomes read-only."""
     attributes = struct.pack("<QQQQ", flags, 0, 0, 0)
-    call("mount_setattr", AT_FDCWD, target.encode(), AT_RECURSIVE if recursive else 0, attributes, len(attributes))
+    call(
+        "mount_setattr",
+        AT_FDCWD,
+        target.encode(),
+        AT_RECURSIVE if recursive else 0,
+        attributes,
+        len(attributes),
+    )
 
 
 def enter_root(folder: str) -> None:

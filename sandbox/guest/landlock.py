@@ -1,7 +1,7 @@
 """A Landlock ruleset: which files a job may read, and the one folder in which it may write.
 
-The ruleset is made by the zygote and put on by each job. Landlock forbids mounting to whoever is under it, so the
-zygote itself never is. Source: landlock(7), include/uapi/linux/landlock.h.
+The ruleset is made by the zygote and put on by each job. Landlock forbids mounting to whoever is
+under it, so the zygote itself never is. Source: landlock(7), include/uapi/linux/landlock.h.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ def handled(version: int) -> int:
 
 
 def ruleset(readable: list[str], scratch: str) -> int:
-    """A file descriptor of the rules: `readable` trees and files for reading, `scratch` for all but devices."""
+    """A file descriptor of the rules: `readable` trees and files for reading, `scratch` for all but
+    devices."""
     version = kernel.landlock_version()
     files = handled(version)
     tcp = 3 if version >= 4 else 0  # bind and connect, allowed nowhere
     scopes = 3 if version >= 6 else 0  # abstract sockets and signals of others
-    attributes = struct.pack("<QQQ", files, tcp, scopes)[: 8 if version < 4 else 16 if version < 6 else 24]
+    attributes = struct.pack("<QQQ", files, tcp, scopes)[
+        : 8 if version < 4 else 16 if version < 6 else 24
+    ]
     fd = kernel.call("landlock_create_ruleset", attributes, len(attributes), 0)
     for path in readable:
         allow(fd, path, READ_FILE | READ_DIR | EXECUTE)

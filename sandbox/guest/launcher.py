@@ -1,7 +1,9 @@
-"""The first program in the guest interpreter: builds the walls, forks the zygote inside them, and waits for it.
+"""The first program in the guest interpreter: builds the walls, forks the zygote inside them, and
+waits for it.
 
-Started with an empty environment and one inherited descriptor, the control socket, on which the pool first sends what
-to build (a P frame). Answers R when the zygote is ready, N with the reason when a wall cannot be had.
+Started with an empty environment and one inherited descriptor, the control socket, on which the
+pool first sends what to build (a P frame). Answers R when the zygote is ready, N with the reason
+when a wall cannot be had.
 """
 
 from __future__ import annotations
@@ -19,8 +21,26 @@ from .walls import DESCRIPTORS
 from .zygote import TOKEN_BYTES, Forked, Zygote
 
 RESULT_FD = 3
-COMMON = ("bisect", "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools",
-          "heapq", "itertools", "math", "operator", "re", "statistics", "string", "textwrap", "typing")  # fmt: skip
+COMMON = (
+    "bisect",
+    "collections",
+    "copy",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "fractions",
+    "functools",
+    "heapq",
+    "itertools",
+    "math",
+    "operator",
+    "re",
+    "statistics",
+    "string",
+    "textwrap",
+    "typing",
+)
 """What programs import most, of the standard library."""
 NUMPY = ("numpy", "numpy.random", "numpy.linalg", "numpy.fft", "numpy.polynomial")
 PARTS = {
@@ -62,7 +82,9 @@ def zygote(control: Control, config: dict[str, Any], around: walls.Walls) -> Non
         missing = preload(config)
         around.close()
     except Exception as exc:
-        control.tell(b"N", reason=str(exc) if isinstance(exc, OSError) else f"{type(exc).__name__}: {exc}")
+        control.tell(
+            b"N", reason=str(exc) if isinstance(exc, OSError) else f"{type(exc).__name__}: {exc}"
+        )
         os._exit(1)
     gc.collect()
     gc.freeze()
@@ -89,7 +111,10 @@ def preload(config: dict[str, Any]) -> dict[str, str]:
     sys.path[:] = config["path"]
     sys.argv = [""]
     missing = {}
-    for name in (*COMMON, *(part for module in config["preload"] for part in PARTS.get(module, (module,)))):
+    for name in (
+        *COMMON,
+        *(part for module in config["preload"] for part in PARTS.get(module, (module,))),
+    ):
         try:
             importlib.import_module(name)
         except Exception as exc:
@@ -100,7 +125,10 @@ def preload(config: dict[str, Any]) -> dict[str, str]:
 def fork(around: walls.Walls, job: dict[str, Any], text: bytes, first: int) -> Forked:
     """Starts a job's process."""
     reading, writing = os.pipe()
-    token, excuse = os.urandom(TOKEN_BYTES // 2).hex().encode(), os.urandom(TOKEN_BYTES // 2).hex().encode()
+    token, excuse = (
+        os.urandom(TOKEN_BYTES // 2).hex().encode(),
+        os.urandom(TOKEN_BYTES // 2).hex().encode(),
+    )
     around.before_fork()
     pid = os.fork()
     if pid:

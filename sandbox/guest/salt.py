@@ -1,7 +1,9 @@
-"""Other seeds and other digests than the code asks for, by replacing what takes them before the job's code is loaded.
+"""Other seeds and other digests than the code asks for, by replacing what takes them before the
+job's code is loaded.
 
-What a result owes to a seed that the code fixes itself, or to a digest, is another result under salt. What was salted is
-noted: two calls that give the same seed for different arguments have it from no argument.
+What a result owes to a seed that the code fixes itself, or to a digest, is another result under
+salt. What was salted is noted: two calls that give the same seed for different arguments have it
+from no argument.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64", "SeedSeque
 
 
 class Salt:
-    """Holds for the rest of the process. notes: what was salted since they were last taken, each once."""
+    """Holds for the rest of the process. notes: what was salted since they were last taken, each
+    once."""
 
     def __init__(self, salt: int) -> None:
         self.salt = salt
@@ -41,12 +44,17 @@ class Salt:
             self.notes.setdefault(text)
 
     def seed(self, given: Any) -> Any:
-        """Another seed than `given`, of a type that is taken wherever it is; what draws its own stays."""
+        """Another seed than `given`, of a type that is taken wherever it is; what draws its own
+        stays."""
         if isinstance(given, (bool, int, float, str, bytes, bytearray)):
             self.note(f"seed {given!r}"[:NOTE_BYTES])
             return (hash_of(repr(given)) ^ self.salt) % 2**32
         numpy = sys.modules.get("numpy")
-        plain = given.tolist() if numpy is not None and isinstance(given, (numpy.ndarray, numpy.integer)) else given
+        plain = (
+            given.tolist()
+            if numpy is not None and isinstance(given, (numpy.ndarray, numpy.integer))
+            else given
+        )
         if isinstance(plain, (int, list, tuple)):
             try:
                 text = Encoder(NOTE_BYTES).text(plain)

@@ -1,7 +1,9 @@
-"""The zygote for systems that cannot fork a preloaded interpreter: one waiting process per job instead.
+"""The zygote for systems that cannot fork a preloaded interpreter: one waiting process per job
+instead.
 
-A supervisor (`main`) keeps one process ahead: started by `prefix` (sandbox-exec with a profile, on macOS), imports
-done, waiting for its job (`wait`). It serves the pool as a zygote does; only how a job's process comes about differs.
+A supervisor (`main`) keeps one process ahead: started by `prefix` (sandbox-exec with a profile, on
+macOS), imports done, waiting for its job (`wait`). It serves the pool as a zygote does; only how a
+job's process comes about differs.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ PROFILE = """(version 1)
   (subpath "/Library/Keychains") (subpath "/opt"))
 (allow file-read-data {view} (subpath {scratch}) (subpath {guest}))
 """
-"""Source: sandbox-exec(1) and the profiles under /System/Library/Sandbox; the last rule that matches decides."""
+"""Source: sandbox-exec(1) and the profiles under /System/Library/Sandbox; the last rule that
+matches decides."""
 
 
 def main(fd: int) -> None:
@@ -62,9 +65,17 @@ def command(config: dict[str, Any]) -> list[str]:
     if not config["prefix"]:
         return python
     quoted = json.dumps
-    view = " ".join(f"({'subpath' if os.path.isdir(path) else 'literal'} {quoted(path)})" for path in config["view"])
+    view = " ".join(
+        f"({'subpath' if os.path.isdir(path) else 'literal'} {quoted(path)})"
+        for path in config["view"]
+    )
     scratch = quoted(os.path.realpath(config["scratch"]))
-    return [*config["prefix"], "-p", PROFILE.format(scratch=scratch, view=view, guest=quoted(folder)), *python]
+    return [
+        *config["prefix"],
+        "-p",
+        PROFILE.format(scratch=scratch, view=view, guest=quoted(folder)),
+        *python,
+    ]
 
 
 class Waiting:
@@ -80,8 +91,14 @@ class Waiting:
     def _start(self) -> None:
         self.answers, theirs = os.pipe()
         os.set_inheritable(theirs, True)
-        self.process = subprocess.Popen(command(self.config), stdin=subprocess.PIPE, stdout=theirs, cwd="/",
-                                        stderr=subprocess.DEVNULL, env=self.config["environment"])  # fmt: skip
+        self.process = subprocess.Popen(
+            command(self.config),
+            stdin=subprocess.PIPE,
+            stdout=theirs,
+            cwd="/",
+            stderr=subprocess.DEVNULL,
+            env=self.config["environment"],
+        )
         os.close(theirs)
         self.around.kept = {self.process.pid}
         self.is_ready = False
@@ -90,7 +107,9 @@ class Waiting:
     def _send(self, line: dict[str, Any], text: bytes = b"") -> None:
         assert self.process.stdin is not None
         try:
-            self.process.stdin.write(b"%016x" % len(text) + json.dumps(line).encode() + b"\n" + text)
+            self.process.stdin.write(
+                b"%016x" % len(text) + json.dumps(line).encode() + b"\n" + text
+            )
             self.process.stdin.flush()
         except BrokenPipeError:
             pass  # it died: the missing answer says so
@@ -128,7 +147,8 @@ class Waiting:
 
 
 def wait() -> None:
-    """The waiting process: imports, says that it is ready, takes its one job from stdin, answers on stdout."""
+    """The waiting process: imports, says that it is ready, takes its one job from stdin, answers on
+    stdout."""
     config, _ = received()
     around = walls.Walls(walls.Plan.of(config), as_root=False)
     around.processes = walls.listing(around.plan)
@@ -146,7 +166,8 @@ def wait() -> None:
 
 
 def received() -> tuple[dict[str, Any], bytes]:
-    """A line of JSON and a text, whose length stands before them; ends the process when there is none."""
+    """A line of JSON and a text, whose length stands before them; ends the process when there is
+    none."""
     length = sys.stdin.buffer.read(16)
     if not length:
         os._exit(0)

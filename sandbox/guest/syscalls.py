@@ -1,7 +1,8 @@
-"""System call numbers of the two machines that the filters are written for, by what may be done with them.
+"""System call numbers of the two machines that the filters are written for, by what may be done
+with them.
 
-Source: Linux 6.18, arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h. A call that is in
-none of the tables is refused with EPERM, one of HOSTILE ends the process.
+Source: Linux 6.18, arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h. A
+call that is in none of the tables is refused with EPERM, one of HOSTILE ends the process.
 """
 
 from __future__ import annotations
@@ -72,9 +73,12 @@ open_tree 428 428 | move_mount 429 429
 
 
 def numbers(table: str, machine: str) -> dict[str, int]:
-    """Name -> number on `machine` ("x86_64" or "aarch64"); calls that it does not have are left out."""
+    """Name -> number on `machine` ("x86_64" or "aarch64"); calls that it does not have are left
+    out."""
     column = 1 + list(AUDIT_ARCH).index(machine)
-    rows = [entry.split() for line in table.strip().splitlines() for entry in line.split("|") if entry]
+    rows = [
+        entry.split() for line in table.strip().splitlines() for entry in line.split("|") if entry
+    ]
     return {row[0]: int(row[column]) for row in rows if row[column] != "-"}
 
 

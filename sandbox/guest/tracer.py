@@ -19,7 +19,8 @@ class Bound(BaseException):
 
 
 class Tracer:
-    """Counts line events of the program's own frames, and notes changes of variables while there is room."""
+    """Counts line events of the program's own frames, and notes changes of variables while there is
+    room."""
 
     def __init__(self, events: int, changes: int) -> None:
         self.limit = events

@@ -11,20 +11,23 @@ import sys
 import time
 
 CPU_OF_ALL_THREADS = 2
-"""CPUCLOCK_SCHED. Source: include/linux/posix-timers_types.h; clock_getcpuclockid(3) makes the same number."""
+"""CPUCLOCK_SCHED. Source: include/linux/posix-timers_types.h; clock_getcpuclockid(3) makes the same
+number."""
 TICK_S = 1e-9
 RUSAGE_INFO_V0, RUSAGE_BYTES = 0, 96
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds of all threads of a child, gone ones included. Raises: OSError once it is reaped."""
+    """CPU seconds of all threads of a child, gone ones included. Raises: OSError once it is
+    reaped."""
     if sys.platform == "darwin":
         return darwin_cpu_s(pid)
     return time.clock_gettime((~pid << 3) | CPU_OF_ALL_THREADS)
 
 
 def darwin_cpu_s(pid: int) -> float:
-    """Source: libproc.h, sys/resource.h (rusage_info_v0: 16 bytes of id, then user and system time)."""
+    """Source: libproc.h, sys/resource.h (rusage_info_v0: 16 bytes of id, then user and system
+    time)."""
     libc = ctypes.CDLL(None, use_errno=True)
     found = (ctypes.c_uint64 * (RUSAGE_BYTES // 8))()
     if libc.proc_pid_rusage(pid, RUSAGE_INFO_V0, ctypes.byref(found)):
@@ -35,7 +38,8 @@ def darwin_cpu_s(pid: int) -> float:
 
 
 def queued_s(processes: int | None, pid: int) -> float:
-    """Seconds that the threads of `pid` have waited for a core; 0.0 where `processes`, a descriptor of /proc, is None."""
+    """Seconds that the threads of `pid` have waited for a core; 0.0 where `processes`, a descriptor
+    of /proc, is None."""
     if processes is None:
         return 0.0
     total = 0
@@ -48,7 +52,8 @@ def queued_s(processes: int | None, pid: int) -> float:
 
 
 def open_statm() -> int | None:
-    """This process's memory, to be read with `mapped_bytes` even when /proc is out of sight; None where there is none."""
+    """This process's memory, to be read with `mapped_bytes` even when /proc is out of sight; None
+    where there is none."""
     try:
         return os.open("/proc/self/statm", os.O_RDONLY)
     except OSError:
@@ -65,7 +70,10 @@ def children(processes: int | None) -> list[int]:
     if processes is None:
         return []
     try:
-        return [int(pid) for pid in contents(processes, f"{os.getpid()}/task/{os.getpid()}/children").split()]
+        return [
+            int(pid)
+            for pid in contents(processes, f"{os.getpid()}/task/{os.getpid()}/children").split()
+        ]
     except OSError:
         return []
 

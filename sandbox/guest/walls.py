@@ -1,9 +1,10 @@
 """The walls around a zygote, built once, and those around each of its jobs, built at every fork.
 
-Around the zygote: namespaces of its own (user, pid, mount, net, ipc, uts, cgroup) and a root that shows, read-only,
-the interpreter, its packages, the system's libraries, five devices, and one bounded folder in memory that can be
-written. Around each job: a pid namespace, rlimits, Landlock, no capabilities, a second seccomp filter. Which of
-them stand is the level's choice; a wall that is asked for and cannot be had raises OSError.
+Around the zygote: namespaces of its own (user, pid, mount, net, ipc, uts, cgroup) and a root that
+shows, read-only, the interpreter, its packages, the system's libraries, five devices, and one
+bounded folder in memory that can be written. Around each job: a pid namespace, rlimits, Landlock,
+no capabilities, a second seccomp filter. Which of them stand is the level's choice; a wall that is
+asked for and cannot be had raises OSError.
 """
 
 from __future__ import annotations
@@ -24,17 +25,25 @@ DESCRIPTORS = 64
 THREADS = 256
 CROWD_S = 0.1
 ROUND_BYTES = 16 << 20
-NAMESPACES = (kernel.NEWUSER | kernel.NEWNS | kernel.NEWPID | kernel.NEWNET | kernel.NEWIPC | kernel.NEWUTS
-              | kernel.NEWCGROUP)  # fmt: skip
+NAMESPACES = (
+    kernel.NEWUSER
+    | kernel.NEWNS
+    | kernel.NEWPID
+    | kernel.NEWNET
+    | kernel.NEWIPC
+    | kernel.NEWUTS
+    | kernel.NEWCGROUP
+)
 
 
 @dataclass(frozen=True)
 class Plan:
     """What to build, as the pool asks for it.
 
-    own_root: the jobs' root shows the view only, read-only, whoever built it.
-    view: absolute paths shown read-only. scratch: the folder that jobs may write in, inside the walls. base: where
-    the new root is put together (only with namespaces). uid: the host's user that jobs run as, if we are root.
+    own_root: the jobs' root shows the view only, read-only, whoever built it. view: absolute paths
+    shown read-only. scratch: the folder that jobs may write in, inside the walls. base: where the
+    new root is put together (only with namespaces). uid: the host's user that jobs run as, if we
+    are root.
     """
 
     namespaces: bool
@@ -73,7 +82,8 @@ def leave_host(plan: Plan) -> None:
 
 
 def fork_mapper(mapped: tuple[int, int], uid: int) -> int:
-    """A child that stays in the old user namespace and, once `mapped` closes, maps its parent to `uid`, or to itself."""
+    """A child that stays in the old user namespace and, once `mapped` closes, maps its parent to
+    `uid`, or to itself."""
     parent = os.getpid()
     child = os.fork()
     if child:
@@ -130,7 +140,8 @@ def show(path: str, target: str, flags: int = kernel.RDONLY | kernel.NOSUID | ke
 
 
 def listing(plan: Plan) -> int | None:
-    """A descriptor of a /proc that shows this process's pid namespace, or None where none can be mounted."""
+    """A descriptor of a /proc that shows this process's pid namespace, or None where none can be
+    mounted."""
     if not plan.namespaces:
         return os.open("/proc", os.O_PATH | os.O_DIRECTORY) if os.path.isdir("/proc/self") else None
     place = plan.base + "/proc"
@@ -144,7 +155,8 @@ def listing(plan: Plan) -> int | None:
 
 
 class Walls:
-    """What the zygote holds: the folder for jobs, and all that a job needs at its fork, made before it."""
+    """What the zygote holds: the folder for jobs, and all that a job needs at its fork, made before
+    it."""
 
     def __init__(self, plan: Plan, *, as_root: bool) -> None:
         self.plan = plan
@@ -153,7 +165,8 @@ class Walls:
         """How often a job wants a look at what it has written."""
         self.statm = usage.open_statm()
         self.mapped_bytes: int | None = None
-        """What jobs have mapped before they begin, rounded up so that it is the same in every zygote."""
+        """What jobs have mapped before they begin, rounded up so that it is the same in every
+        zygote."""
         self.processes: int | None = None
         self.own_pids = -1
         self.rules = -1
@@ -162,7 +175,8 @@ class Walls:
         """Children of the zygote that are no job's."""
 
     def settle(self) -> None:
-        """As process 1 of the new namespaces: moves into the new root. Without namespaces: does nothing to the root."""
+        """As process 1 of the new namespaces: moves into the new root. Without namespaces: does
+        nothing to the root."""
         if not self.plan.namespaces:
             self.processes = listing(self.plan)
             return
@@ -170,18 +184,25 @@ class Walls:
             put_together(self.plan)
         self.own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY)
         self.processes = listing(self.plan)
-        kernel.mount(self.plan.base, self.plan.base, None, kernel.BIND | kernel.REC)  # an unlocked top to move into
+        kernel.mount(
+            self.plan.base, self.plan.base, None, kernel.BIND | kernel.REC
+        )  # an unlocked top to move into
         kernel.enter_root(self.plan.base)
         self._new_scratch()
         kernel.LIBC.sethostname(b"sandbox", 7)
 
     def close(self) -> None:
-        """The last walls of the zygote itself; from here on it is single-threaded and starts jobs only."""
+        """The last walls of the zygote itself; from here on it is single-threaded and starts jobs
+        only."""
         if self.plan.landlock:
             self.rules = landlock.ruleset(self.plan.view, self.plan.scratch)
         if self.statm is not None:
             self.mapped_bytes = -(-usage.mapped_bytes(self.statm) // ROUND_BYTES) * ROUND_BYTES
-        if self.changes == "nothing" and self.as_root and all(open_to_others(path) for path in self.plan.view):
+        if (
+            self.changes == "nothing"
+            and self.as_root
+            and all(open_to_others(path) for path in self.plan.view)
+        ):
             os.chown(self.plan.scratch, self.plan.uid, self.plan.uid)
             become(self.plan.uid)
         if syscalls.machine():
@@ -196,7 +217,8 @@ class Walls:
 
     @property
     def changes(self) -> str:
-        """What a job may change of files by system call alone: Landlock does not know of modes and times."""
+        """What a job may change of files by system call alone: Landlock does not know of modes and
+        times."""
         if self.plan.own_root or not self.plan.seccomp:
             return "all"
         return "contents" if self.plan.landlock else "nothing"
@@ -204,7 +226,9 @@ class Walls:
     def before_fork(self) -> None:
         """Gives the next child a pid namespace of its own."""
         if self.own_pids >= 0:
-            kernel.join_namespace(self.own_pids, kernel.NEWPID)  # a second unshare without this is refused
+            kernel.join_namespace(
+                self.own_pids, kernel.NEWPID
+            )  # a second unshare without this is refused
             kernel.unshare(kernel.NEWPID)
 
     def confine(self, cpu_ceiling_s: int, memory_bytes: int) -> None:
@@ -222,7 +246,11 @@ class Walls:
             kernel.add_filter(filters.for_process(self.job_filter, os.getpid()))
 
     def _limit(self, cpu_ceiling_s: int, memory_bytes: int) -> None:
-        limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_NOFILE: DESCRIPTORS}
+        limits = {
+            resource.RLIMIT_CORE: 0,
+            resource.RLIMIT_FSIZE: FILE_BYTES,
+            resource.RLIMIT_NOFILE: DESCRIPTORS,
+        }
         if self.mapped_bytes is not None:
             limits[resource.RLIMIT_AS] = self.mapped_bytes + memory_bytes
         if self.plan.namespaces:
@@ -231,12 +259,16 @@ class Walls:
             _, most = resource.getrlimit(which)
             value = value if most == resource.RLIM_INFINITY else min(value, most)
             resource.setrlimit(which, (value, value))
-        if sys.platform != "linux":  # there the job dies with its zygote, and this limit would coarsen its CPU clock
+        if (
+            sys.platform != "linux"
+        ):  # there the job dies with its zygote, and this limit would coarsen its CPU clock
             resource.setrlimit(resource.RLIMIT_CPU, (cpu_ceiling_s, cpu_ceiling_s + 1))
 
     def crowded(self) -> bool:
         """A job's folder holds more than it may (where no file system of its own bounds it)."""
-        return not self.plan.namespaces and holds_more(self.plan.scratch, SCRATCH_FILES, SCRATCH_BYTES)
+        return not self.plan.namespaces and holds_more(
+            self.plan.scratch, SCRATCH_FILES, SCRATCH_BYTES
+        )
 
     def clean(self) -> None:
         """Leaves nothing of a job in its folder."""
@@ -253,7 +285,13 @@ class Walls:
 
     def _new_scratch(self) -> None:
         options = f"size={SCRATCH_BYTES},nr_inodes={SCRATCH_FILES},mode=700"
-        kernel.mount("scratch", self.plan.scratch, "tmpfs", kernel.NOSUID | kernel.NODEV | kernel.NOEXEC, options)
+        kernel.mount(
+            "scratch",
+            self.plan.scratch,
+            "tmpfs",
+            kernel.NOSUID | kernel.NODEV | kernel.NOEXEC,
+            options,
+        )
 
 
 def become(user: int) -> None:
@@ -269,7 +307,8 @@ def open_to_others(path: str) -> bool:
 
 
 def holds_more(folder: str, files: int, held_bytes: int) -> bool:
-    """Whether more than so many files, or bytes in them, lie below `folder`; what cannot be read counts as a file."""
+    """Whether more than so many files, or bytes in them, lie below `folder`; what cannot be read
+    counts as a file."""
     waiting = [folder]
     while waiting:
         try:
@@ -298,7 +337,8 @@ def removed(plan: Plan) -> None:
 
 
 def emptied(folder: str) -> None:
-    """Removes what is in `folder`, however deep and whatever its modes: what lies below is first moved up."""
+    """Removes what is in `folder`, however deep and whatever its modes: what lies below is first
+    moved up."""
     moved = 0
     os.chmod(folder, 0o700)
     while True:

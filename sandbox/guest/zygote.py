@@ -1,8 +1,10 @@
-"""The zygote: a preloaded interpreter that forks one process per job, watches it under its limits, and always kills it.
+"""The zygote: a preloaded interpreter that forks one process per job, watches it under its limits,
+and always kills it.
 
-It is single-threaded, runs one job at a time, and trusts nothing that a job's process writes: frames are counted by
-their kind and passed on unread, everything else that ends a call is told as an X frame of the zygote's own. When the
-pool's end of the socket closes, the zygote and all that it started are gone.
+It is single-threaded, runs one job at a time, and trusts nothing that a job's process writes:
+frames are counted by their kind and passed on unread, everything else that ends a call is told as
+an X frame of the zygote's own. When the pool's end of the socket closes, the zygote and all that it
+started are gone.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ RUBBISH = "something else was written in place of an answer"
 
 
 class Forked(NamedTuple):
-    """A job's process just started. token opens each of its frames; excuse, what it writes if its walls failed."""
+    """A job's process just started. token opens each of its frames; excuse, what it writes if its
+    walls failed."""
 
     pid: int
     fd: int
@@ -58,8 +61,8 @@ class Ended(Exception):
 class Spell:
     """The time that a process takes for one frame, and how much of it was spent blocked.
 
-    Where no /proc tells how long it waited for a core, it counts as blocked while it uses no CPU at all, and as stuck
-    after STUCK times its limit, whatever it does.
+    Where no /proc tells how long it waited for a core, it counts as blocked while it uses no CPU at
+    all, and as stuck after STUCK times its limit, whatever it does.
     """
 
     def __init__(self, child: Child) -> None:
@@ -73,7 +76,8 @@ class Spell:
         return usage.cpu_s(self.child.pid) - self.start_s
 
     def blocked_s(self, worth_s: float = 0.0) -> float:
-        """Wall less CPU less time in the run queue; 0.0 unless `worth_s` have passed, since asking costs."""
+        """Wall less CPU less time in the run queue; 0.0 unless `worth_s` have passed, since asking
+        costs."""
         now = time.monotonic()
         if now - self.began < worth_s:
             return 0.0
@@ -90,11 +94,17 @@ class Spell:
         spent_s, blocked_s = self.spent_s(), self.blocked_s()
         if spent_s >= cpu_s:
             raise Ended("timeout", f"CPU time over {cpu_s:g} s", cpu_s)
-        stuck = self.child.walls.processes is None and time.monotonic() - self.began >= STUCK * wall_s
+        stuck = (
+            self.child.walls.processes is None and time.monotonic() - self.began >= STUCK * wall_s
+        )
         if blocked_s >= wall_s or stuck:
             raise Ended("timeout", f"blocked for over {wall_s:g} s", spent_s)
         if self.child.walls.crowded():
-            raise Ended("denied", "more or larger files in the temporary folder than it has room for", spent_s)
+            raise Ended(
+                "denied",
+                "more or larger files in the temporary folder than it has room for",
+                spent_s,
+            )
         if time.monotonic() > self.beat + BEAT_S:
             self.beat = time.monotonic()
             self.child.control.send(b"B")
@@ -117,7 +127,8 @@ class Child:
         self.poll.register(control.fd, select.POLLIN)
 
     def frame(self, cpu_s: float, wall_s: float) -> tuple[bytes, bytes, bool]:
-        """The next frame: kind, body, and whether more than half of `wall_s` was spent blocked before it.
+        """The next frame: kind, body, and whether more than half of `wall_s` was spent blocked
+        before it.
 
         Raises: Ended when there is none within the limits, Cancelled, Closed.
         """
@@ -131,7 +142,8 @@ class Child:
                 patience_s = spell.check(cpu_s, wall_s)
 
     def wait(self, timeout_s: float) -> bool:
-        """Reads what comes within `timeout_s`; False if nothing does. Raises: Ended at the end of the pipe, Cancelled."""
+        """Reads what comes within `timeout_s`; False if nothing does. Raises: Ended at the end of
+        the pipe, Cancelled."""
         ready = dict(self.poll.poll(timeout_s * 1000 + 1))
         if self.control.fd in ready:
             self.control.fill()
@@ -151,7 +163,9 @@ class Child:
         head = self.buffer[:HEAD_BYTES]
         if len(head) >= TOKEN_BYTES and head.startswith(self.excuse):
             raise Ended("sandbox", self.buffer[TOKEN_BYTES:].decode("utf-8", "replace"))
-        if not self.token.startswith(head[:TOKEN_BYTES]) and not self.excuse.startswith(head[:TOKEN_BYTES]):
+        if not self.token.startswith(head[:TOKEN_BYTES]) and not self.excuse.startswith(
+            head[:TOKEN_BYTES]
+        ):
             raise Ended("crash", RUBBISH)
         if len(head) < HEAD_BYTES:
             return None
@@ -170,11 +184,16 @@ class Child:
     def left(self) -> Ended:
         """What the process's own end makes of the run."""
         deadline = time.monotonic() + LEAVE_S
-        while not os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) and time.monotonic() < deadline:
+        while (
+            not os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            and time.monotonic() < deadline
+        ):
             time.sleep(POLL_S / 10)
         self.reap()
         if not os.WIFSIGNALED(self.status):
-            return Ended("crash", f"left with exit code {os.WEXITSTATUS(self.status)} before its answer")
+            return Ended(
+                "crash", f"left with exit code {os.WEXITSTATUS(self.status)} before its answer"
+            )
         number = os.WTERMSIG(self.status)
         if number == signal.SIGXCPU:
             return Ended("timeout", "CPU time over the process's limit")
@@ -197,9 +216,12 @@ class Child:
 
 
 class Zygote:
-    """Serves one job after the other. `fork` makes a job's process of the zygote's line of the job and the job's text."""
+    """Serves one job after the other. `fork` makes a job's process of the zygote's line of the job
+    and the job's text."""
 
-    def __init__(self, control: Control, walls: Walls, fork: Callable[[dict[str, Any], bytes, int], Forked]) -> None:
+    def __init__(
+        self, control: Control, walls: Walls, fork: Callable[[dict[str, Any], bytes, int], Forked]
+    ) -> None:
         self.control = control
         self.walls = walls
         self.fork = fork
@@ -215,7 +237,8 @@ class Zygote:
             return
 
     def attend(self, line: bytes, text: bytes) -> None:
-        """Makes all calls of a job, in as many processes as it takes: one that ends is replaced for the rest."""
+        """Makes all calls of a job, in as many processes as it takes: one that ends is replaced for
+        the rest."""
         job = json.loads(line)
         done, spent_s, peak_bytes = 0, 0.0, 0
         while done < job["calls"]:
@@ -250,7 +273,9 @@ class Zygote:
                 done += 1
         except Ended as end:
             rest = phase == "load" or (job["all_or_nothing"] and end.status == "timeout")
-            self.control.tell(b"X", status=end.status, error=end.error, cpu_s=end.cpu_s, phase=phase, rest=rest)
+            self.control.tell(
+                b"X", status=end.status, error=end.error, cpu_s=end.cpu_s, phase=phase, rest=rest
+            )
             return wanted if rest else done + 1
         return done
 

@@ -1,8 +1,10 @@
-"""`kind = "openai"`: any server that speaks the chat completions protocol, over one aiohttp session.
+"""`kind = "openai"`: any server that speaks the chat completions protocol, over one aiohttp
+session.
 
-A request that fails for a reason that may pass is asked again: at once where another lane has room, else later, and
-never while it holds a permit. The body stays the same. An attempt counts only while the endpoint serves others, and never
-for a 429: a request that fails alone gives up, a dead endpoint stops the run after `give_up_s` and no row is lost.
+A request that fails for a reason that may pass is asked again: at once where another lane has room,
+else later, and never while it holds a permit. The body stays the same. An attempt counts only while
+the endpoint serves others, and never for a 429: a request that fails alone gives up, a dead
+endpoint stops the run after `give_up_s` and no row is lost.
 """
 
 import email.utils
@@ -29,27 +31,34 @@ REPLY_BYTES = 32 << 20
 WARNING_S = 30.0
 """Failures of one endpoint are told at most so often."""
 BACKOFF_S = (0.5, 8.0)
-"""The first and the longest wait before a request is asked again; a server may ask for longer ones."""
+"""The first and the longest wait before a request is asked again; a server may ask for longer
+ones."""
 LIMITED_BACKOFF_S = (0.25, 2.0)
 """The same after a 429, which its lane's limit answers as well."""
 RETRY_AFTER_S = 3600.0
 """The longest wait that a server may ask for."""
 KEY_REFUSED = re.compile(
-    r"(invalid|incorrect|wrong|missing)[\w ]{0,12} api.?key|authentication|no_db_connection", re.IGNORECASE
+    r"(invalid|incorrect|wrong|missing)[\w ]{0,12} api.?key|authentication|no_db_connection",
+    re.IGNORECASE,
 )
 MODEL_UNKNOWN = re.compile(
-    r"(invalid|unknown|no such) model( name)?|model[^.]{0,60}(does not exist|not found)", re.IGNORECASE
+    r"(invalid|unknown|no such) model( name)?|model[^.]{0,60}(does not exist|not found)",
+    re.IGNORECASE,
 )
-"""What some servers say with status 400 where others say 401 and 404. Source: LiteLLM's proxy, vLLM."""
+"""What some servers say with status 400 where others say 401 and 404. Source: LiteLLM's proxy,
+vLLM."""
 UNPAID = frozenset({"limited", "refused", "unreached"})
 """Kinds of failures that no provider bills."""
 
 
 class Transient(Exception):
-    """Raised when this attempt failed and another may not. kind: limited (429, or full by its own word), refused (another status), unreached
-    (nothing was sent), unanswered (it broke off, or took too long), malformed; usage: what the server said of it."""
+    """Raised when this attempt failed and another may not. kind: limited (429, or full by its own
+    word), refused (another status), unreached (nothing was sent), unanswered (it broke off, or took
+    too long), malformed; usage: what the server said of it."""
 
-    def __init__(self, what: str, kind: str, retry_after_s: float | None = None, usage: Usage | None = None) -> None:
+    def __init__(
+        self, what: str, kind: str, retry_after_s: float | None = None, usage: Usage | None = None
+    ) -> None:
         super().__init__(what)
         self.kind = kind
         self.retry_after_s = retry_after_s
@@ -67,22 +76,27 @@ class AttemptFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds: for one attempt in all, to connect, and between two parts of a reply (0: no limit of its own)."""
+    """Seconds: for one attempt in all, to connect, and between two parts of a reply (0: no limit of
+    its own)."""
 
     total_s: float = 600.0
     connect_s: float = 30.0
     read_s: float = 0.0
 
     def client(self) -> aiohttp.ClientTimeout:
-        return aiohttp.ClientTimeout(total=self.total_s, sock_connect=min(self.connect_s, self.total_s),
-                                     sock_read=self.read_s or None)  # fmt: skip
+        return aiohttp.ClientTimeout(
+            total=self.total_s,
+            sock_connect=min(self.connect_s, self.total_s),
+            sock_read=self.read_s or None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class OpenAIModel:
     """One model of an endpoint. setting: its place in the run file, for messages (`models.main`).
 
-    headers: sent besides ours. most_tokens: the name of the body's field for the limit of the answer.
+    headers: sent besides ours. most_tokens: the name of the body's field for the limit of the
+    answer.
     """
 
     name: str
@@ -135,18 +149,31 @@ class OpenAIModel:
         if now - self._told.get(exc.kind, -WARNING_S) >= WARNING_S:
             self._told[exc.kind] = now
             found = self.endpoint.statistics()
-            logger.warning("%s: %s: %s; asking again (%d answered, %d failed, %d times too many requests so far)",
-                           self.setting, self.endpoint.told, exc, found.answered, found.failed, found.limited)  # fmt: skip
+            logger.warning(
+                "%s: %s: %s; asking again (%d answered, %d failed, %d times too many requests so far)",
+                self.setting,
+                self.endpoint.told,
+                exc,
+                found.answered,
+                found.failed,
+                found.limited,
+            )
 
     def _give_up_if_hopeless(self, exc: Transient, alone: int, began: float) -> None:
         endpoint = self.endpoint
         if alone >= self.attempts:
-            raise GaveUp(f"{alone} attempts failed while others were served; the last: {exc}") from exc
+            raise GaveUp(
+                f"{alone} attempts failed while others were served; the last: {exc}"
+            ) from exc
         since = began if endpoint.last_success is None else max(began, endpoint.last_success)
-        silent_s = self.world.clock() - since  # while this request asked: a spell without requests is no silence
+        silent_s = (
+            self.world.clock() - since
+        )  # while this request asked: a spell without requests is no silence
         if silent_s > endpoint.give_up_s:
-            gone = Unavailable(f"{self.setting}: {endpoint.told} has answered nothing for {silent_s:.0f} s "
-                               f"(limits.give_up_s); the last failure: {exc}")  # fmt: skip
+            gone = Unavailable(
+                f"{self.setting}: {endpoint.told} has answered nothing for {silent_s:.0f} s "
+                f"(limits.give_up_s); the last failure: {exc}"
+            )
             endpoint.give_up(gone)
             raise gone from exc
 
@@ -154,7 +181,9 @@ class OpenAIModel:
         shortest, longest = LIMITED_BACKOFF_S if exc.kind == "limited" else BACKOFF_S
         if exc.retry_after_s is not None:
             return exc.retry_after_s + self.world.chance.random() * shortest
-        return min(longest, shortest * 2.0 ** min(tries - 1, 20)) * (0.5 + self.world.chance.random())
+        return min(longest, shortest * 2.0 ** min(tries - 1, 20)) * (
+            0.5 + self.world.chance.random()
+        )
 
     async def _attempted(self, attempt: Attempt) -> Answer:
         """One try on one lane, which is judged by how it went, and metered where there is a budget.
@@ -208,40 +237,60 @@ class OpenAIModel:
     async def _posted(self, lane: Lane, body: bytes, request: ChatRequest) -> Answer:
         headers = {**self.endpoint.headers(), **self.headers}
         try:
-            async with self.session.post(f"{lane.url.rstrip('/')}/chat/completions", data=body, headers=headers,
-                                         timeout=self.timeouts.client()) as response:  # fmt: skip
+            async with self.session.post(
+                f"{lane.url.rstrip('/')}/chat/completions",
+                data=body,
+                headers=headers,
+                timeout=self.timeouts.client(),
+            ) as response:
                 reply = await _bounded(response)
                 status, told = response.status, response.headers
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as exc:
-            raise Transient(self.endpoint.without_key(f"{type(exc).__name__}: {exc}"), "unreached") from exc
+            raise Transient(
+                self.endpoint.without_key(f"{type(exc).__name__}: {exc}"), "unreached"
+            ) from exc
         except TimeoutError as exc:
             within = f"{self.timeouts.total_s:g} s ({self.setting}.timeout_s)"
             raise Transient(f"no answer within {within}", "unanswered") from exc
         except (aiohttp.ClientError, OSError) as exc:
-            raise Transient(self.endpoint.without_key(f"{type(exc).__name__}: {exc}"), "unanswered") from exc
+            raise Transient(
+                self.endpoint.without_key(f"{type(exc).__name__}: {exc}"), "unanswered"
+            ) from exc
         if status != 200:
             raise self._failure(status, reply, told)
         try:
             return answer_of(reply, request.messages, self.name)
         except Malformed as exc:
-            raise Transient(self.endpoint.without_key(str(exc)), "malformed", usage=exc.usage) from exc
+            raise Transient(
+                self.endpoint.without_key(str(exc)), "malformed", usage=exc.usage
+            ) from exc
 
     def _failure(self, status: int, reply: bytes, headers: Mapping[str, str]) -> Exception:
         text = self.endpoint.without_key(excerpt(reply))
         if status in (401, 403) or (status == 400 and KEY_REFUSED.search(complaint(reply))):
-            return Misconfigured(f"{self.setting}: {self.endpoint.told} refuses the key "
-                                 f"(status {status}; see {self.setting}.api_key_env): {text}")  # fmt: skip
+            return Misconfigured(
+                f"{self.setting}: {self.endpoint.told} refuses the key "
+                f"(status {status}; see {self.setting}.api_key_env): {text}"
+            )
         if status == 404 or (status == 400 and MODEL_UNKNOWN.search(complaint(reply))):
-            return Misconfigured(f"{self.setting}: {self.endpoint.told} knows no model {self.name!r} or no such "
-                                 f"address (status {status}; see base_url and model): {text}")  # fmt: skip
+            return Misconfigured(
+                f"{self.setting}: {self.endpoint.told} knows no model {self.name!r} or no such "
+                f"address (status {status}; see base_url and model): {text}"
+            )
         if status == 402 or (status == 429 and "insufficient_quota" in text):
-            return Unavailable(f"{self.setting}: {self.endpoint.told} wants to be paid (status {status}): {text}; "
-                               "once that is done, the same command continues")  # fmt: skip
+            return Unavailable(
+                f"{self.setting}: {self.endpoint.told} wants to be paid (status {status}): {text}; "
+                "once that is done, the same command continues"
+            )
         if status in (408, 409, 425, 429) or status >= 500:
             wait_s = _retry_after_s(headers, self.world)
-            full = status in (429, 529) or (status == 503 and (wait_s is not None or "overloaded" in text))
+            full = status in (429, 529) or (
+                status == 503 and (wait_s is not None or "overloaded" in text)
+            )
             return Transient(f"status {status}: {text}", "limited" if full else "refused", wait_s)
-        return refusal_of(status, self.endpoint.without_key(reply.decode("utf-8", "replace")).encode())
+        return refusal_of(
+            status, self.endpoint.without_key(reply.decode("utf-8", "replace")).encode()
+        )
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
@@ -257,7 +306,8 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _retry_after_s(headers: Mapping[str, str], world: World) -> float | None:
-    """Seconds to wait by a Retry-After header, given in seconds or as a date; the server's own clock counts, if told."""
+    """Seconds to wait by a Retry-After header, given in seconds or as a date; the server's own
+    clock counts, if told."""
     text = headers.get("Retry-After", "").strip()
     if not text:
         return None
@@ -279,4 +329,6 @@ def _retry_after_s(headers: Mapping[str, str], world: World) -> float | None:
 def open_session() -> aiohttp.ClientSession:
     """The one session of a run: no limit of its own (lanes bound what is in flight), no cookies."""
     connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True)
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
+    )

@@ -1,7 +1,9 @@
-"""An endpoint: one (base_url, key) with its lanes, and who of those that wait is sent where, and when.
+"""An endpoint: one (base_url, key) with its lanes, and who of those that wait is sent where, and
+when.
 
-All models on it share it. Requests wait here in a heap, by urgency and then by age, never inside a permit; a lane with
-room is handed to the first of them. Several lanes share by health and by latency per output token.
+All models on it share it. Requests wait here in a heap, by urgency and then by age, never inside a
+permit; a lane with room is handed to the first of them. Several lanes share by health and by
+latency per output token.
 """
 
 import asyncio
@@ -22,7 +24,8 @@ SERVING_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class EndpointStatistics:
-    """limit: requests in flight that are allowed now, of `ceiling`; open: lanes that are not left alone."""
+    """limit: requests in flight that are allowed now, of `ceiling`; open: lanes that are not left
+    alone."""
 
     in_flight: int
     waiting: int
@@ -44,8 +47,8 @@ class _Waiter:
 
 @dataclass(slots=True, eq=False)
 class Endpoint:
-    """changed: called when there is room and nobody waits. give_up_s: how long without any answer is too long.
-    secrets: other values that no message may show."""
+    """changed: called when there is room and nobody waits. give_up_s: how long without any answer
+    is too long. secrets: other values that no message may show."""
 
     urls: Sequence[str]
     key: str = field(repr=False)
@@ -92,11 +95,16 @@ class Endpoint:
         now = self.world.clock()
         limit = min(self.capacity, sum(int(lane.limit) for lane in self.lanes if not lane.probing))
         return EndpointStatistics(
-            self.held, len(self._waiting), limit, self.capacity,
-            sum(not lane.probing and lane.paused_until <= now for lane in self.lanes), len(self.lanes),
-            sum(lane.answered for lane in self.lanes), sum(lane.failed for lane in self.lanes),
+            self.held,
+            len(self._waiting),
+            limit,
+            self.capacity,
+            sum(not lane.probing and lane.paused_until <= now for lane in self.lanes),
+            len(self.lanes),
+            sum(lane.answered for lane in self.lanes),
+            sum(lane.failed for lane in self.lanes),
             sum(lane.limited for lane in self.lanes),
-        )  # fmt: skip
+        )
 
     def headers(self) -> dict[str, str]:
         authorization = {"Authorization": f"Bearer {self.key}"} if self.key else {}
@@ -109,9 +117,12 @@ class Endpoint:
         return text
 
     @asynccontextmanager
-    async def lane(self, urgency: int, tokens: float = 0.0, avoid: Lane | None = None) -> AsyncIterator[Lane]:
-        """A lane to send one request on, once there is room. tokens: what it is likely to take; avoid: where it has
-        just failed, unless there is no other. Raises: Unavailable, once the endpoint has been given up."""
+    async def lane(
+        self, urgency: int, tokens: float = 0.0, avoid: Lane | None = None
+    ) -> AsyncIterator[Lane]:
+        """A lane to send one request on, once there is room. tokens: what it is likely to take;
+        avoid: where it has just failed, unless there is no other. Raises: Unavailable, once the
+        endpoint has been given up."""
         lane = await self._acquire(urgency, tokens, avoid)
         try:
             yield lane
@@ -148,7 +159,11 @@ class Endpoint:
     async def _acquire(self, urgency: int, tokens: float, avoid: Lane | None) -> Lane:
         if self.gone is not None:
             raise self.gone
-        if not self._waiting and self._rates_wait_s() <= 0 and (lane := self._lane(avoid)) is not None:
+        if (
+            not self._waiting
+            and self._rates_wait_s() <= 0
+            and (lane := self._lane(avoid)) is not None
+        ):
             return self._taken(lane, tokens)
         waiter = _Waiter(asyncio.get_running_loop().create_future(), tokens, avoid)
         self._order += 1
@@ -157,7 +172,11 @@ class Endpoint:
         try:
             return await waiter.future
         except asyncio.CancelledError:
-            if waiter.future.done() and not waiter.future.cancelled() and not waiter.future.exception():
+            if (
+                waiter.future.done()
+                and not waiter.future.cancelled()
+                and not waiter.future.exception()
+            ):
                 lane = waiter.future.result()  # handed over in the same moment: pass it on
                 lane.in_flight -= 1
                 self.held -= 1
@@ -177,7 +196,8 @@ class Endpoint:
         return lane
 
     def _lane(self, avoid: Lane | None) -> Lane | None:
-        """The best lane with room; the one to avoid only where it is the only one that is not left alone."""
+        """The best lane with room; the one to avoid only where it is the only one that is not left
+        alone."""
         if self.held >= self.capacity:
             return None
         now = self.world.clock()
@@ -207,7 +227,8 @@ class Endpoint:
         self._silence()
 
     def _silence(self) -> None:
-        """Sets the alarm for when a pause ends or a rate allows more, if anybody waits; else switches it off."""
+        """Sets the alarm for when a pause ends or a rate allows more, if anybody waits; else
+        switches it off."""
         now = self.world.clock()
         paused = [lane.paused_until - now for lane in self.lanes if lane.paused_until > now]
         wait_s = max(self._rates_wait_s(), min(paused, default=0.0)) if self._waiting else 0.0

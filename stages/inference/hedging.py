@@ -1,6 +1,8 @@
-"""Hedging: a request far past the usual latency is sent again, elsewhere if it can be, and the first answer wins.
+"""Hedging: a request far past the usual latency is sent again, elsewhere if it can be, and the
+first answer wins.
 
-Only where it is asked for, since both are paid for. The loser's cost is not known and counts at its dearest.
+Only where it is asked for, since both are paid for. The loser's cost is not known and counts at its
+dearest.
 """
 
 import asyncio
@@ -22,7 +24,8 @@ KEPT = 500
 
 @dataclass(slots=True)
 class Attempt:
-    """One try of a request. avoid: a lane to leave alone if there is another; lane: where it was sent, once it was."""
+    """One try of a request. avoid: a lane to leave alone if there is another; lane: where it was
+    sent, once it was."""
 
     body: bytes
     request: ChatRequest
@@ -32,7 +35,8 @@ class Attempt:
 
 @dataclass(slots=True)
 class Hedge:
-    """quantile: of the last latencies, past which a request is sent again. sent: how often that was done."""
+    """quantile: of the last latencies, past which a request is sent again. sent: how often that was
+    done."""
 
     quantile: float
     world: World
@@ -40,15 +44,20 @@ class Hedge:
     _latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
     _threshold_s: float = math.inf
 
-    async def first_of(self, send: Callable[[Attempt], Awaitable[Answer]], attempt: Attempt) -> Answer:
-        """The answer of whichever attempt is answered first; if both fail, the first one's failure."""
+    async def first_of(
+        self, send: Callable[[Attempt], Awaitable[Answer]], attempt: Attempt
+    ) -> Answer:
+        """The answer of whichever attempt is answered first; if both fail, the first one's
+        failure."""
         began = self.world.clock()
         first = asyncio.ensure_future(send(attempt))
         running: set[asyncio.Future[Answer]] = {first}
         try:
             if not await self._answered(first) and attempt.lane is not None:
                 self.sent += 1
-                running.add(asyncio.ensure_future(send(replace(attempt, avoid=attempt.lane, lane=None))))
+                running.add(
+                    asyncio.ensure_future(send(replace(attempt, avoid=attempt.lane, lane=None)))
+                )
             while running:
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 won = [future for future in done if future.exception() is None]

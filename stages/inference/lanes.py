@@ -1,10 +1,10 @@
 """What is known of one base URL, and how much may be in flight there.
 
-The limit grows by a request for each answer while it is used (it doubles in a round trip) up to where it was last cut,
-and beyond that by a sixteenth of that mark in a round trip; not while 429s come. A 429 halves it once an episode:
-further ones within EPISODE_S, or of requests sent before the cut, say nothing new. Other failures never shrink it; they
-lower the lane's health, by which others are preferred. A lane that only fails, or only says 429, is left alone but for
-single probes.
+The limit grows by a request for each answer while it is used (it doubles in a round trip) up to
+where it was last cut, and beyond that by a sixteenth of that mark in a round trip; not while 429s
+come. A 429 halves it once an episode: further ones within EPISODE_S, or of requests sent before the
+cut, say nothing new. Other failures never shrink it; they lower the lane's health, by which others
+are preferred. A lane that only fails, or only says 429, is left alone but for single probes.
 """
 
 import random
@@ -17,12 +17,13 @@ USED = 0.9
 EPISODE_S = 15.0
 GENTLY = 16
 CALM = 0.25
-"""Share of the limit that must be answered after a 429 before the limit grows again, or that must be refused in a row
-before the lane is left alone."""
+"""Share of the limit that must be answered after a 429 before the limit grows again, or that must
+be refused in a row before the lane is left alone."""
 REFUSED = 8
 HEALTH_STEP = 0.2
 TRIPPED = 0.05
-"""Health, a moving share of successes, below which a lane is left alone: after about 14 failures in a row."""
+"""Health, a moving share of successes, below which a lane is left alone: after about 14 failures in
+a row."""
 PROBE_S = (0.5, 2.0)
 """The first and the longest time for which a failing lane is left alone."""
 LATENCY_STEP = 0.1
@@ -32,9 +33,9 @@ LATENCY_STEP = 0.1
 class Lane:
     """One base URL. Times are seconds of the lent clock.
 
-    limit: requests in flight, at most. mark: the limit at the last cut. paused_until: when it asked to be left alone
-    (Retry-After) until, or is, after failures. probing: it has failed, and one request at a time finds out whether it
-    still does. token_s: seconds per output token.
+    limit: requests in flight, at most. mark: the limit at the last cut. paused_until: when it asked
+    to be left alone (Retry-After) until, or is, after failures. probing: it has failed, and one
+    request at a time finds out whether it still does. token_s: seconds per output token.
     """
 
     url: str
@@ -66,7 +67,8 @@ class Lane:
         return self.in_flight < (1 if self.probing else int(self.limit))
 
     def load(self) -> float:
-        """How long a further request is likely to take there, for comparing lanes; lower is better."""
+        """How long a further request is likely to take there, for comparing lanes; lower is
+        better."""
         return (self.in_flight + 1) * (self.token_s or 0.0) / self.health
 
     def served(self, latency_s: float, tokens: int) -> None:
@@ -77,7 +79,11 @@ class Lane:
         self.probing = False
         self.health += HEALTH_STEP * (1.0 - self.health)
         token_s = latency_s / max(tokens, 1)
-        self.token_s = token_s if self.token_s is None else self.token_s + LATENCY_STEP * (token_s - self.token_s)
+        self.token_s = (
+            token_s
+            if self.token_s is None
+            else self.token_s + LATENCY_STEP * (token_s - self.token_s)
+        )
         if self.in_flight >= USED * int(self.limit) and self._served_since > self.limit * CALM:
             step = 1.0 if self.limit < self.mark else max(1.0, self.mark / GENTLY) / self.limit
             self.limit = min(float(self.ceiling), self.limit + step)
@@ -106,11 +112,14 @@ class Lane:
             self._rest(now)
 
     def _rest(self, now: float) -> None:
-        """Leaves the lane alone for a while, longer each time in a row, and then asks with one request."""
+        """Leaves the lane alone for a while, longer each time in a row, and then asks with one
+        request."""
         if now < self.paused_until:
             return
         shortest, longest = PROBE_S
-        rest_s = min(longest, shortest * 2.0 ** min(self._rounds, 10)) * (0.75 + self.chance.random() / 2)
+        rest_s = min(longest, shortest * 2.0 ** min(self._rounds, 10)) * (
+            0.75 + self.chance.random() / 2
+        )
         self._rounds += 1
         self.probing = True
         self.paused_until = now + rest_s

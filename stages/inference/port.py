@@ -1,4 +1,5 @@
-"""What a stage asks of a model. A model is anything with `complete`; policy (retries, limits) is the model's own."""
+"""What a stage asks of a model. A model is anything with `complete`; policy (retries, limits) is
+the model's own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,8 @@ from stages.records import Answer, Direction, Messages, Usage
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a question is about, for simulated models alone: never sent, and no part of a request's identity."""
+    """What a question is about, for simulated models alone: never sent, and no part of a request's
+    identity."""
 
     code: str
     entrypoint: str
@@ -41,7 +43,8 @@ class Meter(Protocol):
     """Lent with a request: what is told of each of its attempts, so that no budget is passed."""
 
     async def sending(self) -> None:
-        """Before each attempt: waits until the budget allows it at its dearest. Raises: Unavailable."""
+        """Before each attempt: waits until the budget allows it at its dearest. Raises:
+        Unavailable."""
         ...
 
     def unpaid(self) -> None:
@@ -49,16 +52,18 @@ class Meter(Protocol):
         ...
 
     async def wasted(self, usage: Usage | None) -> None:
-        """After an attempt that may be billed and gave no answer. usage: what the server said of it, if it did."""
+        """After an attempt that may be billed and gave no answer. usage: what the server said of
+        it, if it did."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One chat completion. seed: the sample's number, where several answers to one question are wanted.
+    """One chat completion. seed: the sample's number, where several answers to one question are
+    wanted.
 
-    What its model makes of its body is its identity: the same body is paid once. urgency (lower goes first),
-    hint, role (for the report) and meter are no part of it.
+    What its model makes of its body is its identity: the same body is paid once. urgency (lower
+    goes first), hint, role (for the report) and meter are no part of it.
     """
 
     model: str
@@ -94,7 +99,8 @@ class Model(Protocol):
         ...
 
     async def complete(self, request: ChatRequest) -> Answer:
-        """The answer. Raises: Rejected (this request will never be answered), Unavailable, Misconfigured."""
+        """The answer. Raises: Rejected (this request will never be answered), Unavailable,
+        Misconfigured."""
         ...
 
 
@@ -113,7 +119,9 @@ class Role:
         """The model's answer to the conversation, the role's system prompt before it."""
         if self.system and not (messages and messages[0]["role"] == "system"):
             messages = ({"role": "system", "content": self.system}, *messages)
-        request = ChatRequest(self.model.name, messages, self.sampling, seed, urgency, hint, self.name)
+        request = ChatRequest(
+            self.model.name, messages, self.sampling, seed, urgency, hint, self.name
+        )
         return await self.model.complete(request)
 
     def row(self) -> dict[str, Any]:

@@ -8,7 +8,8 @@ BURST_S = 2.0
 
 @dataclass(slots=True)
 class Rate:
-    """A bucket that fills steadily. What was estimated is corrected afterwards, and may leave it in debt."""
+    """A bucket that fills steadily. What was estimated is corrected afterwards, and may leave it in
+    debt."""
 
     per_minute: float
     _level: float = 0.0

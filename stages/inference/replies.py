@@ -13,7 +13,8 @@ CHARACTERS_PER_TOKEN = 4
 
 
 class Malformed(Exception):
-    """Raised for a reply that is no chat completion; asking again may help. usage: what it says it has cost."""
+    """Raised for a reply that is no chat completion; asking again may help. usage: what it says it
+    has cost."""
 
     usage: Usage | None = None
 
@@ -46,7 +47,10 @@ def _answer_in(reply: dict[str, Any], body: bytes, messages: Messages, asked_of:
     if not isinstance(message, dict):
         raise Malformed("the reply's choice has no message")
     if finish == "content_filter":
-        raise Rejected("filtered", "the provider's content filter withheld the answer (finish_reason content_filter)")
+        raise Rejected(
+            "filtered",
+            "the provider's content filter withheld the answer (finish_reason content_filter)",
+        )
     if message.get("refusal"):
         raise Rejected("refused", str(message["refusal"])[:300])
     content = message.get("content")
@@ -60,13 +64,18 @@ def _answer_in(reply: dict[str, Any], body: bytes, messages: Messages, asked_of:
     if not content.strip() and finish != "length":
         raise Malformed("the reply's content is empty")
     model = reply.get("model")
-    return Answer(content, reasoning, "length" if finish == "length" else "stop",
-                  model if isinstance(model, str) and model else asked_of,
-                  usage_of(reply.get("usage"), messages, content + reasoning))  # fmt: skip
+    return Answer(
+        content,
+        reasoning,
+        "length" if finish == "length" else "stop",
+        model if isinstance(model, str) and model else asked_of,
+        usage_of(reply.get("usage"), messages, content + reasoning),
+    )
 
 
 def without_thinking(content: str) -> tuple[str, str]:
-    """Content without a leading <think> block, and that block's text. An unclosed block is all thought."""
+    """Content without a leading <think> block, and that block's text. An unclosed block is all
+    thought."""
     found = THINKING.match(content)
     if found:
         return content[found.end() :], found[1].strip()
@@ -84,7 +93,9 @@ def usage_of(usage: Any, messages: Messages, said: str) -> Usage:
             cached = details.get("cached_tokens") if isinstance(details, dict) else 0
             return Usage(asked, answered, cached if isinstance(cached, int) else 0)
     asked_characters = sum(len(message["content"]) for message in messages)
-    return Usage(asked_characters // CHARACTERS_PER_TOKEN, len(said) // CHARACTERS_PER_TOKEN, estimated=True)
+    return Usage(
+        asked_characters // CHARACTERS_PER_TOKEN, len(said) // CHARACTERS_PER_TOKEN, estimated=True
+    )
 
 
 def refusal_of(status: int, body: bytes) -> Rejected:
@@ -103,12 +114,15 @@ def excerpt(body: bytes, length: int = 200) -> str:
 
 
 def complaint(body: bytes) -> str:
-    """Type, code and the beginning of the message of an error, without what it quotes further on of the request."""
+    """Type, code and the beginning of the message of an error, without what it quotes further on of
+    the request."""
     try:
         error = orjson.loads(body)["error"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return ""
     if isinstance(error, str):
         return error[:80]
-    found = [error.get(name) for name in ("type", "code", "message")] if isinstance(error, dict) else []
+    found = (
+        [error.get(name) for name in ("type", "code", "message")] if isinstance(error, dict) else []
+    )
     return " ".join(str(part)[:80] for part in found if part)

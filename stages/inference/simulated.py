@@ -1,9 +1,10 @@
-"""`kind = "simulated"`: a model without a network, so that everything can be tried and tested for nothing.
+"""`kind = "simulated"`: a model without a network, so that everything can be tried and tested for
+nothing.
 
-It knows the unified form of the starter files from a recorded file. It answers a prediction question by
-running the question's reference code in the sandbox, traced, and telling what happened: which line gave
-which variable which value. It is wrong on purpose at a set rate. What it says follows from the messages
-and the seed alone.
+It knows the unified form of the starter files from a recorded file. It answers a prediction
+question by running the question's reference code in the sandbox, traced, and telling what happened:
+which line gave which variable which value. It is wrong on purpose at a set rate. What it says
+follows from the messages and the seed alone.
 """
 
 import json
@@ -26,8 +27,8 @@ TOLD = 10
 
 @dataclass(frozen=True)
 class SimulatedModel:
-    """wrong and wrong_again: share of wrong answers in first and in later turns. recorded: replies to
-    transform questions, as JSON lines `{content, replies}`; None means the starter's."""
+    """wrong and wrong_again: share of wrong answers in first and in later turns. recorded: replies
+    to transform questions, as JSON lines `{content, replies}`; None means the starter's."""
 
     name: str
     sandbox: Runner
@@ -46,7 +47,9 @@ class SimulatedModel:
             rows = [json.loads(line) for line in source.read_text("utf-8").splitlines()]
             return {row["content"].strip(): row["replies"] for row in rows}
         except (OSError, ValueError, KeyError, TypeError) as exc:
-            raise Misconfigured(f"the simulated model's recorded replies {source} cannot be read: {exc}") from exc
+            raise Misconfigured(
+                f"the simulated model's recorded replies {source} cannot be read: {exc}"
+            ) from exc
 
     def body(self, request: ChatRequest) -> dict[str, Any]:
         mistakes = {"wrong": self.wrong, "wrong_again": self.wrong_again, "seed": self.seed}
@@ -59,10 +62,14 @@ class SimulatedModel:
             else:
                 content = await self._predicted(request, request.hint)
         asked = sum(len(message["content"]) for message in request.messages)
-        return Answer(content, model=self.name, usage=Usage(asked // 4, len(content) // 4, estimated=True))
+        return Answer(
+            content, model=self.name, usage=Usage(asked // 4, len(content) // 4, estimated=True)
+        )
 
     def _transformed(self, request: ChatRequest) -> str:
-        asked = next(message["content"] for message in request.messages if message["role"] == "user")
+        asked = next(
+            message["content"] for message in request.messages if message["role"] == "user"
+        )
         turn = sum(message["role"] == "assistant" for message in request.messages)
         for content, replies in self._replies.items():
             if content in asked:
@@ -71,8 +78,12 @@ class SimulatedModel:
 
     async def _predicted(self, request: ChatRequest, hint: Hint) -> str:
         turns = sum(message["role"] == "assistant" for message in request.messages)
-        chance = random.Random(digest(str(self.seed), str(request.seed), json.dumps([*map(dict, request.messages)])))
-        run = await self.sandbox.run(hint.code, hint.entrypoint, hint.input, trace=Trace(changes=CHANGES))
+        chance = random.Random(
+            digest(str(self.seed), str(request.seed), json.dumps([*map(dict, request.messages)]))
+        )
+        run = await self.sandbox.run(
+            hint.code, hint.entrypoint, hint.input, trace=Trace(changes=CHANGES)
+        )
         truth = hint.output if hint.direction == "output" else hint.input
         told = _narrated(hint, run.changes)
         if chance.random() >= (self.wrong_again if turns else self.wrong):
@@ -84,9 +95,14 @@ def _narrated(hint: Hint, changes: tuple[tuple[int, str, str], ...]) -> str:
     """What the run did, in words; every variable is named with a value that it had."""
     opening = "I follow the program from its arguments on."
     if hint.direction == "input":
-        opening = "I try an input that should lead there, and follow the program to see whether it does."
+        opening = (
+            "I try an input that should lead there, and follow the program to see whether it does."
+        )
     arguments = json.loads(hint.input)
-    lines = [f"At the start `{name}` is {json.dumps(value, ensure_ascii=False)}." for name, value in arguments.items()]
+    lines = [
+        f"At the start `{name}` is {json.dumps(value, ensure_ascii=False)}."
+        for name, value in arguments.items()
+    ]
     chosen = changes if len(changes) <= TOLD else (*changes[: TOLD - 3], *changes[-3:])
     for place, (line, name, value) in enumerate(chosen):
         if len(changes) > TOLD and place == TOLD - 3:
@@ -98,7 +114,11 @@ def _narrated(hint: Hint, changes: tuple[tuple[int, str, str], ...]) -> str:
 def _dressed(field_name: str, text: str, chance: random.Random) -> str:
     body = f'{{"{field_name}": {text}}}'
     return chance.choice(
-        [f"So the answer is:\n```json\n{body}\n```", f"The answer is {body}", f"Final answer:\n\n{body}"]
+        [
+            f"So the answer is:\n```json\n{body}\n```",
+            f"The answer is {body}",
+            f"Final answer:\n\n{body}",
+        ]
     )
 
 

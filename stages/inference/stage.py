@@ -15,8 +15,9 @@ FIRST_ANSWERS = 1
 class Inference:
     """first answers by one role, later turns by another (often the same).
 
-    The samples of a question are asked side by side; one that is refused is rejected alone. One that gives up sends
-    the question back to be asked once more at the end of the run; the answers of the others are not paid again.
+    The samples of a question are asked side by side; one that is refused is rejected alone. One
+    that gives up sends the question back to be asked once more at the end of the run; the answers
+    of the others are not paid again.
     """
 
     first: Role
@@ -38,20 +39,33 @@ class Inference:
             elif not isinstance(turn, BaseException):
                 turns.append(turn)
         if len(turns) < len(found):
-            gave_up = {s.number for s, turn in zip(question.open, found, strict=True) if isinstance(turn, GaveUp)}
-            parked = tuple(replace(s, parked=True) if s.number in gave_up else s for s in question.samples)
+            gave_up = {
+                s.number
+                for s, turn in zip(question.open, found, strict=True)
+                if isinstance(turn, GaveUp)
+            }
+            parked = tuple(
+                replace(s, parked=True) if s.number in gave_up else s for s in question.samples
+            )
             return (Later(question.with_samples(parked)),)
         samples = list(question.samples)
         for sample, turn in zip(question.open, turns, strict=True):
-            grown = replace(sample, closed=True) if isinstance(turn, Reject) else _grown(sample, turn)
+            grown = (
+                replace(sample, closed=True) if isinstance(turn, Reject) else _grown(sample, turn)
+            )
             samples[samples.index(sample)] = grown
         rejects = [turn for turn in turns if isinstance(turn, Reject)]
         return (*rejects, Answered(question.with_samples(tuple(samples))))
 
     async def _turn(self, question: Question, sample: Attempted) -> Turn | Reject:
         role = self.later if sample.turns else self.first
-        hint = Hint(question.program.sections.code, question.program.entrypoint, question.direction,
-                    question.pair.input, question.pair.output)  # fmt: skip
+        hint = Hint(
+            question.program.sections.code,
+            question.program.entrypoint,
+            question.direction,
+            question.pair.input,
+            question.pair.output,
+        )
         try:
             answer = await role.ask(
                 question.messages(sample),

@@ -1,9 +1,11 @@
-"""Does the bill ever pass the budget, and do forecasts hold? Against a server that bills heavy-tailed token counts.
+"""Does the bill ever pass the budget, and do forecasts hold? Against a server that bills
+heavy-tailed token counts.
 
     python -m tests.bench.budget [RUNS] [FORECASTS]      (200 20)
 
-RUNS runs with random budgets, half of them killed -9 in the middle and gone on with, and a share of calls that hang or
-break off and are billed all the same. FORECASTS whole runs, whose cost is foretold after 50 rows.
+RUNS runs with random budgets, half of them killed -9 in the middle and gone on with, and a share of
+calls that hang or break off and are billed all the same. FORECASTS whole runs, whose cost is
+foretold after 50 rows.
 """
 
 import asyncio
@@ -44,9 +46,15 @@ budget_usd = {budget}
 async def process(base: Path, fault: str) -> int:
     environment = {**os.environ, "ENGINE_FAULT": fault, "PYTHONPATH": str(Path.cwd())}
     running = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "engine", "run.toml", cwd=base, env=environment, stdout=asyncio.subprocess.DEVNULL,
+        sys.executable,
+        "-m",
+        "engine",
+        "run.toml",
+        cwd=base,
+        env=environment,
+        stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     return await running.wait()
 
 
@@ -69,7 +77,9 @@ async def foretold(seed: int) -> tuple[float, float, float]:
     """What is foretold after AFTER_ROWS rows, at least and at most, and what it was in the end."""
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
-        write_rows(base / "rows.jsonl", *[{"content": f"def real(): {n}"} for n in range(3 * FILES)])
+        write_rows(
+            base / "rows.jsonl", *[{"content": f"def real(): {n}"} for n in range(3 * FILES)]
+        )
         async with billing(model, seed=seed) as ledger:
             async with Engine(config_of(base, ledger)) as engine:
                 running = asyncio.create_task(engine.run())
@@ -82,8 +92,13 @@ async def foretold(seed: int) -> tuple[float, float, float]:
 
 def config_of(base: Path, ledger: Ledger) -> Any:
     main = {"base_url": ledger.script.url, "model": "m", "concurrency": 8, "price": ledger.price}
-    return settings(base, models={"main": main}, source={"path": "rows.jsonl"}, transform={"max_tokens": 600},
-                    inference={"max_tokens": 300})  # fmt: skip
+    return settings(
+        base,
+        models={"main": main},
+        source={"path": "rows.jsonl"},
+        transform={"max_tokens": 600},
+        inference={"max_tokens": 300},
+    )
 
 
 async def main(runs: int, forecasts: int) -> None:
@@ -94,8 +109,11 @@ async def main(runs: int, forecasts: int) -> None:
         over += billed > budget
         used.append(billed / budget)
     if runs:
-        print(f"{runs} runs, {kills} killed: the bill passed the budget in {over}; at most {max(used):.3f} of it was billed, "
-              f"{sum(used) / runs:.2f} on average", flush=True)  # fmt: skip
+        print(
+            f"{runs} runs, {kills} killed: the bill passed the budget in {over}; at most {max(used):.3f} of it was billed, "
+            f"{sum(used) / runs:.2f} on average",
+            flush=True,
+        )
     spans = [await foretold(seed) for seed in range(forecasts)]
     held = sum(least <= truth <= most for least, most, truth in spans)
     if forecasts:

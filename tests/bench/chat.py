@@ -1,4 +1,5 @@
-"""A chat server in a process of its own for benchmarks: set latency, storms at set times, a diary of what was in flight."""
+"""A chat server in a process of its own for benchmarks: set latency, storms at set times, a diary
+of what was in flight."""
 
 import asyncio
 import json
@@ -19,8 +20,8 @@ ANSWER = "Let me go through it step by step. " * 110  # 4 KB
 
 @dataclass(frozen=True)
 class Plan:
-    """latency_s: of each answer, with a lognormal spread; storm: seconds after the first request from and to which every
-    request gets a 429."""
+    """latency_s: of each answer, with a lognormal spread; storm: seconds after the first request
+    from and to which every request gets a 429."""
 
     latency_s: float = 0.0
     sigma: float = 0.0
@@ -28,7 +29,8 @@ class Plan:
 
 
 class Diary:
-    """How many were in flight when, and how many were answered in each second since the first request."""
+    """How many were in flight when, and how many were answered in each second since the first
+    request."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -37,10 +39,19 @@ class Diary:
         self.changes: list[tuple[float, int]] = []
         self.answered: dict[int, int] = {}
         self.chance = random.Random(0)
-        self.body = json.dumps({
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": ANSWER}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 1000, "completion_tokens": 1000}, "model": "m",
-        }).encode()  # fmt: skip
+        self.body = json.dumps(
+            {
+                "choices": [
+                    {
+                        "index": 0,
+                        "message": {"role": "assistant", "content": ANSWER},
+                        "finish_reason": "stop",
+                    }
+                ],
+                "usage": {"prompt_tokens": 1000, "completion_tokens": 1000},
+                "model": "m",
+            }
+        ).encode()
 
     def changed(self, by: int) -> None:
         self.in_flight += by
@@ -55,7 +66,9 @@ class Diary:
         self.changed(1)
         try:
             if self.plan.latency_s:
-                await asyncio.sleep(self.plan.latency_s * self.chance.lognormvariate(0, self.plan.sigma))
+                await asyncio.sleep(
+                    self.plan.latency_s * self.chance.lognormvariate(0, self.plan.sigma)
+                )
         finally:
             self.changed(-1)
         second = int(time.monotonic() - self.began)
@@ -86,7 +99,9 @@ def _server(plan: Plan, port: Connection) -> None:
 def chatting(plan: Plan) -> Iterator[str]:
     """Starts the server; its address, without /v1."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_server, args=(plan, theirs), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_server, args=(plan, theirs), daemon=True
+    )
     process.start()
     try:
         yield f"http://127.0.0.1:{ours.recv()}"

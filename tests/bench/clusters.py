@@ -1,8 +1,10 @@
-"""Cost of telling what programs are like, by their number: python -m tests.bench.clusters [programs ...]
+"""Cost of telling what programs are like, by their number: python -m tests.bench.clusters [programs
+...]
 
-For each number, that many synthetic programs get their tags (fingerprint of probe outputs, bands of their text) and are
-grouped; microseconds of CPU a program, and how the largest compares with the smallest. Then the cost of probing itself,
-which is one sandboxed run a program whatever their number.
+For each number, that many synthetic programs get their tags (fingerprint of probe outputs, bands of
+their text) and are grouped; microseconds of CPU a program, and how the largest compares with the
+smallest. Then the cost of probing itself, which is one sandboxed run a program whatever their
+number.
 """
 
 import asyncio
@@ -31,7 +33,10 @@ def cpu_a_program_us(count: int) -> float:
     start = time.process_time()
     groups = grouped(tagged(number, chance) for number in range(count))
     taken = time.process_time() - start
-    print(f"{count:>8} programs: {taken / count * 1e6:7.1f} us each, {len(set(groups.values()))} groups", flush=True)
+    print(
+        f"{count:>8} programs: {taken / count * 1e6:7.1f} us each, {len(set(groups.values()))} groups",
+        flush=True,
+    )
     return taken / count * 1e6
 
 

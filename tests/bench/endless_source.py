@@ -1,8 +1,9 @@
 """Does a stream without end give its first row soon, and stay in bounded memory?
 
-Streams the real files of ../shared over and over (each copy different) against the stand-in server at a latency of
-2 s and concurrency 64. One request in 400 is 1,000 x slower, which is about one file in 100. Prints the time to the
-first row, and the resident memory at the end over that after two minutes (1.0: flat).
+Streams the real files of ../shared over and over (each copy different) against the stand-in server
+at a latency of 2 s and concurrency 64. One request in 400 is 1,000 x slower, which is about one
+file in 100. Prints the time to the first row, and the resident memory at the end over that after
+two minutes (1.0: flat).
 
     python -m tests.bench.endless_source [SECONDS]
 """
@@ -49,13 +50,18 @@ async def run(url: str, folder: Path, seconds: float) -> None:
                 settled = resident_bytes()
             if now_s - told >= 30:
                 told = now_s
-                print(f"{now_s:5.0f} s  {count} rows  {engine.flow.live} live  {resident_bytes() >> 20} MB", flush=True)
+                print(
+                    f"{now_s:5.0f} s  {count} rows  {engine.flow.live} live  {resident_bytes() >> 20} MB",
+                    flush=True,
+                )
             if now_s >= seconds:
                 break
         last = resident_bytes()
         await stream.aclose()
     print(f"first row after {first_s:.1f} s; {count} rows")
-    print(f"memory at {seconds:.0f} s / at {SETTLED_S:.0f} s = {last / max(settled, 1):.3f} ({last >> 20} MB)")
+    print(
+        f"memory at {seconds:.0f} s / at {SETTLED_S:.0f} s = {last / max(settled, 1):.3f} ({last >> 20} MB)"
+    )
 
 
 def main() -> None:

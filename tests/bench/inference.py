@@ -1,11 +1,13 @@
-"""How full, how fast and how cheap the model client is, against the barest way to do the same in one run.
+"""How full, how fast and how cheap the model client is, against the barest way to do the same in
+one run.
 
-    python -m tests.bench.inference flight [CALLS]      mean in flight between the first and last moment at the ceiling
-    python -m tests.bench.inference storm               one of three addresses dead, and a storm of 10 s: of an oracle's
-    python -m tests.bench.inference cpu                 CPU and memory a request, at 100, 1,000 and 4,000 in flight
+    python -m tests.bench.inference flight [CALLS]      mean in flight between the first and last
+    moment at the ceiling python -m tests.bench.inference storm               one of three addresses
+    dead, and a storm of 10 s: of an oracle's python -m tests.bench.inference cpu
+    CPU and memory a request, at 100, 1,000 and 4,000 in flight
 
-flight runs the whole engine, from questions in a file to their generations, with a journal on disk. storm and cpu run the
-client alone.
+flight runs the whole engine, from questions in a file to their generations, with a journal on disk.
+storm and cpu run the client alone.
 """
 
 import asyncio
@@ -44,14 +46,19 @@ def request(number: int) -> ChatRequest:
 
 async def through_the_engine(url: str, folder: Path, calls: int) -> None:
     program = {
-        "problem_description": "What is a?", "io_requirements": "a, b (int)", "refcode": CODE, "funcname": "main_solution",
+        "problem_description": "What is a?",
+        "io_requirements": "a, b (int)",
+        "refcode": CODE,
+        "funcname": "main_solution",
         "ios": [{"input": {"a": 1, "b": 2}, "output": 3}],
-    }  # fmt: skip
+    }
     (folder / "parsed.jsonl").write_text(json.dumps(program) + "\n")
     with (folder / "messages.jsonl").open("w") as file:
         for number in range(calls):
             message = {"role": "user", "content": f"{number} {TEXT}"}
-            file.write(json.dumps({"messages": [message], "itemid": 0, "ioid": 0, "io_pred": "o"}) + "\n")
+            file.write(
+                json.dumps({"messages": [message], "itemid": 0, "ioid": 0, "io_pred": "o"}) + "\n"
+            )
     config = settings(
         folder,
         models={"main": {"base_url": f"{url}/v1", "model": "m", "concurrency": CEILING}},
@@ -63,7 +70,8 @@ async def through_the_engine(url: str, folder: Path, calls: int) -> None:
 
 
 def mean_at_the_ceiling(changes: list[list[float]], ceiling: int) -> tuple[float, float]:
-    """The mean in flight between the first and the last moment at the ceiling, and how many seconds that is."""
+    """The mean in flight between the first and the last moment at the ceiling, and how many seconds
+    that is."""
     times = [at for at, count in changes if count >= ceiling]
     if not times:
         return max(count for _, count in changes), 0.0
@@ -81,8 +89,10 @@ async def flight(calls: int) -> None:
         await through_the_engine(url, Path(folder), calls)
         taken_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu_s
         mean, span_s = mean_at_the_ceiling(diary(url)["changes"], CEILING)
-    print(f"{calls} calls in {taken_s:.0f} s: mean in flight {mean:.1f} of {CEILING} = {mean / CEILING:.3f} over {span_s:.0f} s; "
-          f"{1000 * cpu_s / calls:.2f} ms CPU a call")  # fmt: skip
+    print(
+        f"{calls} calls in {taken_s:.0f} s: mean in flight {mean:.1f} of {CEILING} = {mean / CEILING:.3f} over {span_s:.0f} s; "
+        f"{1000 * cpu_s / calls:.2f} ms CPU a call"
+    )
 
 
 # storm
@@ -110,7 +120,8 @@ async def for_so_long(ask: Callable[[int], Awaitable[Any]], lanes: int) -> int:
 
 
 async def storm() -> None:
-    """The oracle knows which address is dead, sends nothing in the storm, and is at the ceiling at once before and after."""
+    """The oracle knows which address is dead, sends nothing in the storm, and is at the ceiling at
+    once before and after."""
     lanes = 128
     plan = Plan(latency_s=1.0, sigma=0.3, storm=STORM)
     with ExitStack() as stack:
@@ -119,7 +130,9 @@ async def storm() -> None:
         async with open_session() as session:
             endpoint = Endpoint(tuple(f"{url}/v1" for url in (urls[0], dead, urls[1])), "", lanes)
             model = OpenAIModel("m", endpoint, session, "models.main")
-            count = await for_so_long(lambda number: model.complete(request(number)), lanes + lanes // 4)
+            count = await for_so_long(
+                lambda number: model.complete(request(number)), lanes + lanes // 4
+            )
         seconds: dict[int, int] = {}
         for url in urls:
             for second, answers in diary(url)["answered"].items():
@@ -127,9 +140,18 @@ async def storm() -> None:
     full = statistics.median(seconds.get(second, 0) for second in range(5, int(STORM[0])))
     oracle = full * (LASTS_S - (STORM[1] - STORM[0]))
     after = [seconds.get(int(STORM[1]) + second, 0) / full for second in range(10)]
-    back = next((second for second in range(10) if statistics.mean(after[second : second + 3] or [0]) >= 0.95), 10)
-    print(f"{count} answers, an oracle's {oracle:.0f}: {count / oracle:.3f} of it; full again {back} s after the storm "
-          f"(per second: {', '.join(f'{share:.2f}' for share in after)})")  # fmt: skip
+    back = next(
+        (
+            second
+            for second in range(10)
+            if statistics.mean(after[second : second + 3] or [0]) >= 0.95
+        ),
+        10,
+    )
+    print(
+        f"{count} answers, an oracle's {oracle:.0f}: {count / oracle:.3f} of it; full again {back} s after the storm "
+        f"(per second: {', '.join(f'{share:.2f}' for share in after)})"
+    )
 
 
 # cpu
@@ -164,19 +186,26 @@ async def cpu() -> None:
             ratios, costs = [], []
             for _ in range(3):
                 async with open_session() as session:
-                    barest = await cost(lambda number, s=session: bare(url, s, number), in_flight, calls)  # type: ignore[misc]
+                    barest = await cost(
+                        lambda number, s=session: bare(url, s, number), in_flight, calls
+                    )  # type: ignore[misc]
                 async with open_session() as session:
                     endpoint = Endpoint((f"{url}/v1",), "", in_flight)
                     endpoint.lanes[0].limit = in_flight
                     model = OpenAIModel("m", endpoint, session, "models.main")
                     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-                    ours = await cost(lambda number, m=model: m.complete(request(number)), in_flight, calls)  # type: ignore[misc]
+                    ours = await cost(
+                        lambda number, m=model: m.complete(request(number)), in_flight, calls
+                    )  # type: ignore[misc]
                     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
                 ratios.append(ours / barest)
                 costs.append(ours)
         rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(f"{in_flight} in flight: {statistics.median(costs):.2f} ms CPU a request, {statistics.median(ratios):.2f} of the "
-              f"barest; peak memory of the process {rss >> 10} MB, {grown} KB more in the last round", flush=True)  # fmt: skip
+        print(
+            f"{in_flight} in flight: {statistics.median(costs):.2f} ms CPU a request, {statistics.median(ratios):.2f} of the "
+            f"barest; peak memory of the process {rss >> 10} MB, {grown} KB more in the last round",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""What journaling costs: completions of 4 KB through the journal against the same without one, in turns.
+"""What journaling costs: completions of 4 KB through the journal against the same without one, in
+turns.
 
     python -m tests.bench.journal_cost
 
-Prints completions a second of both where the model answers 1,000 a second, their ratio, and CPU a completion.
+Prints completions a second of both where the model answers 1,000 a second, their ratio, and CPU a
+completion.
 """
 
 import asyncio
@@ -48,9 +50,15 @@ async def main() -> None:
                 kept.append(await rate(Effects(journal), turn * COUNT))
             size = await journal.size_bytes()
     without, with_it = (statistics.median(rate for rate, _ in found) for found in (bare, kept))
-    cpu_ms = (statistics.median(s for _, s in kept) - statistics.median(s for _, s in bare)) / COUNT * 1000
-    print(f"without a journal {without:.0f}/s, with one {with_it:.0f}/s: {with_it / without:.3f} of it; "
-          f"{cpu_ms:.3f} ms CPU and {size // (ROUNDS * COUNT)} bytes a completion of {len(ANSWER)} bytes")  # fmt: skip
+    cpu_ms = (
+        (statistics.median(s for _, s in kept) - statistics.median(s for _, s in bare))
+        / COUNT
+        * 1000
+    )
+    print(
+        f"without a journal {without:.0f}/s, with one {with_it:.0f}/s: {with_it / without:.3f} of it; "
+        f"{cpu_ms:.3f} ms CPU and {size // (ROUNDS * COUNT)} bytes a completion of {len(ANSWER)} bytes"
+    )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python -m tests.bench.memory [INSTANCES]      (1000000)
 
-Streams programs with ten output questions each from `parsed` to `samples`, with a journal on disk. The model answers
-at once, but takes 1 s, about 1,000 times the usual, for the questions of one program in 100.
+Streams programs with ten output questions each from `parsed` to `samples`, with a journal on disk.
+The model answers at once, but takes 1 s, about 1,000 times the usual, for the questions of one
+program in 100.
 """
 
 import asyncio
@@ -36,14 +37,21 @@ ANSWER = "I add up a times the step, step by step. " * 20
 
 
 def programs(count: int) -> Iterator[dict[str, Any]]:
-    """Rows of a parsed file. Number n is in the statement, so that the server knows whom to keep waiting."""
+    """Rows of a parsed file. Number n is in the statement, so that the server knows whom to keep
+    waiting."""
     for number in range(count):
-        pairs = [{"input": {"a": a, "b": 4}, "output": number + 6 * a} for a in range(1, QUESTIONS + 1)]
+        pairs = [
+            {"input": {"a": a, "b": 4}, "output": number + 6 * a} for a in range(1, QUESTIONS + 1)
+        ]
         yield {
             "problem_description": f"What is the total of case <{number}> after `b` steps of `a`?",
-            "io_requirements": "Input: `a`, `b` (int). Output: `return` (int).", "refcode": CODE.format(number=number),
-            "funcname": "main_solution", "ios": pairs, "category": None, "meta": {"msgidx": number},
-        }  # fmt: skip
+            "io_requirements": "Input: `a`, `b` (int). Output: `return` (int).",
+            "refcode": CODE.format(number=number),
+            "funcname": "main_solution",
+            "ios": pairs,
+            "category": None,
+            "meta": {"msgidx": number},
+        }
 
 
 async def chat(request: web.Request) -> web.Response:
@@ -54,7 +62,9 @@ async def chat(request: web.Request) -> web.Response:
     argument = int((re.findall(r'"a\\": (\d+)', text) or ["0"])[-1])
     message = {"role": "assistant", "content": f'{ANSWER}{{"output": {number + 6 * argument}}}'}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return web.json_response({"choices": [choice], "usage": {"prompt_tokens": 300, "completion_tokens": 200}})
+    return web.json_response(
+        {"choices": [choice], "usage": {"prompt_tokens": 300, "completion_tokens": 200}}
+    )
 
 
 async def serve(port: Connection) -> None:
@@ -91,16 +101,23 @@ async def run(url: str, folder: Path, instances: int) -> None:
                 first = peak_bytes()
             if time.monotonic() - told > 30:
                 told = time.monotonic()
-                print(f"{told - began:5.0f} s  {count} rows  {peak_bytes() >> 20} MB at most", flush=True)
+                print(
+                    f"{told - began:5.0f} s  {count} rows  {peak_bytes() >> 20} MB at most",
+                    flush=True,
+                )
     size = sum(file.stat().st_size for file in (folder / "out").iterdir())
     print(f"{count} rows in {time.monotonic() - began:.0f} s, a folder of {size >> 20} MB")
-    print(f"peak memory at {count} / at {instances // 100} rows = {peak_bytes() / first:.3f} ({peak_bytes() >> 20} MB)")
+    print(
+        f"peak memory at {count} / at {instances // 100} rows = {peak_bytes() / first:.3f} ({peak_bytes() >> 20} MB)"
+    )
 
 
 def main() -> None:
     instances = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=server, args=(theirs,), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(
+        target=server, args=(theirs,), daemon=True
+    )
     process.start()
     try:
         with tempfile.TemporaryDirectory() as folder:

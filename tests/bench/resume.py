@@ -1,8 +1,10 @@
-"""How long a run that is finished but for its last source row takes to come to it, and in how much memory.
+"""How long a run that is finished but for its last source row takes to come to it, and in how much
+memory.
 
     python -m tests.bench.resume [ROWS]      (200000 source rows, which is about a million samples)
 
-Prints seconds and CPU seconds from the start of the process to the first model call, and its peak memory by then.
+Prints seconds and CPU seconds from the start of the process to the first model call, and its peak
+memory by then.
 """
 
 import asyncio
@@ -18,7 +20,9 @@ from engine.journal import Journal
 from tests.support.runs import settings
 from tests.support.server import Reply, said, serving
 
-CODE = "def real(a, b):\n" + "    total = a * b + 1  # as real files are, with some text in it\n" * 20
+CODE = (
+    "def real(a, b):\n" + "    total = a * b + 1  # as real files are, with some text in it\n" * 20
+)
 RUN = '[source]\npath = "code.jsonl"\n[models.main]\nbase_url = "{url}"\nmodel = "m"\n'
 
 
@@ -27,7 +31,10 @@ async def main(count: int) -> None:
         base = Path(folder)
         with (base / "code.jsonl").open("w") as file:
             for number in range(count + 1):
-                file.write(json.dumps({"content": f"{CODE}    return {number}", "path": f"{number}.py"}) + "\n")
+                file.write(
+                    json.dumps({"content": f"{CODE}    return {number}", "path": f"{number}.py"})
+                    + "\n"
+                )
         first_call = asyncio.Event()
 
         def model(_: dict[str, Any]) -> Reply:
@@ -39,22 +46,40 @@ async def main(count: int) -> None:
             await finish(base, script.url, count)
             began = time.perf_counter()
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "engine", "run.toml", cwd=base,
-                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-            )  # fmt: skip
+                sys.executable,
+                "-m",
+                "engine",
+                "run.toml",
+                cwd=base,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
             await first_call.wait()
             taken_s = time.perf_counter() - began
             cpu_s = int(Path(f"/proc/{process.pid}/schedstat").read_text().split()[0]) / 1e9
-            peak_mib = next(int(line.split()[1]) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
-                            if line.startswith("VmHWM")) >> 10  # fmt: skip
+            peak_mib = (
+                next(
+                    int(line.split()[1])
+                    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
+                    if line.startswith("VmHWM")
+                )
+                >> 10
+            )
             await process.wait()
-    print(f"{count} finished source rows: {taken_s:.1f} s ({cpu_s:.1f} s CPU in the loop's thread) to the first new call, "
-          f"{taken_s / count * 1e6:.0f} us a row; peak memory {peak_mib} MiB")  # fmt: skip
+    print(
+        f"{count} finished source rows: {taken_s:.1f} s ({cpu_s:.1f} s CPU in the loop's thread) to the first new call, "
+        f"{taken_s / count * 1e6:.0f} us a row; peak memory {peak_mib} MiB"
+    )
 
 
 async def finish(base: Path, url: str, count: int) -> None:
     """Marks all source rows but the last as finished, as a run that did them would have."""
-    config = settings(base, models={"main": {"base_url": url, "model": "m"}}, source={"path": "code.jsonl"}, sandbox={})
+    config = settings(
+        base,
+        models={"main": {"base_url": url, "model": "m"}},
+        source={"path": "code.jsonl"},
+        sandbox={},
+    )
     async with Engine(config) as engine:
         ids = [engine.admission.sight(row).id async for row in engine.admission.rows()][:count]
     async with Journal(config.folder) as journal:

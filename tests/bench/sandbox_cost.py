@@ -1,10 +1,11 @@
-"""What a sandboxed run costs: CPU of everything it takes (pool, zygote, job), as ratios within one session.
+"""What a sandboxed run costs: CPU of everything it takes (pool, zygote, job), as ratios within one
+session.
 
     python -m tests.bench.sandbox_cost
 
-Prints CPU milliseconds per run: of a fresh interpreter, of a run here with and without numpy, of one input among ten,
-and of the same zygotes without any walls, measured in turns so that all see the same machine; then what two workers
-bring over one.
+Prints CPU milliseconds per run: of a fresh interpreter, of a run here with and without numpy, of
+one input among ten, and of the same zygotes without any walls, measured in turns so that all see
+the same machine; then what two workers bring over one.
 """
 
 import asyncio
@@ -39,15 +40,22 @@ LIMITS = Limits(cpu_s=5, wall_s=10, memory_bytes=512 << 20)
 
 def main() -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    fresh = {name: fresh_ms(*arguments) for name, arguments in
-             {"python - importing numpy": ("-", "import numpy"), "python -I -S": ("-I", "-S", "-", "")}.items()}  # fmt: skip
+    fresh = {
+        name: fresh_ms(*arguments)
+        for name, arguments in {
+            "python - importing numpy": ("-", "import numpy"),
+            "python -I -S": ("-I", "-S", "-", ""),
+        }.items()
+    }
     for name, cost in fresh.items():
         print(f"{name:<34}{cost:7.2f} ms CPU")
     found = asyncio.run(costs())
     for (level, head, kind), cost in found.items():
         print(f"{level:<12}{head or 'standard library':<18}{kind:<10}{cost:7.2f} ms CPU")
     plain, heavy = (found[WALLS.name, head, "one"] for head in ("", "import numpy"))
-    print(f"fresh python with numpy / a run with numpy: {fresh['python - importing numpy'] / heavy:.1f}")
+    print(
+        f"fresh python with numpy / a run with numpy: {fresh['python - importing numpy'] / heavy:.1f}"
+    )
     print(f"fresh python -I -S / a run: {fresh['python -I -S'] / plain:.1f}")
     for head in ("", "import numpy"):
         ratio = found[WALLS.name, head, "one"] / found[BARE.name, head, "one"]
@@ -56,7 +64,8 @@ def main() -> None:
 
 
 def fresh_ms(*arguments: str) -> float:
-    """CPU milliseconds of an interpreter that reads its last argument as its program, if it ends in `-`."""
+    """CPU milliseconds of an interpreter that reads its last argument as its program, if it ends in
+    `-`."""
     *options, program = arguments
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     for _ in range(STARTS):
@@ -66,7 +75,8 @@ def fresh_ms(*arguments: str) -> float:
 
 
 async def costs() -> dict[tuple[str, str, str], float]:
-    """The median over rounds of CPU milliseconds per run, or per input where ten share a process."""
+    """The median over rounds of CPU milliseconds per run, or per input where ten share a
+    process."""
     found: dict[tuple[str, str, str], list[float]] = {}
     async with (
         Sandbox(LIMITS, workers=1, isolation=BARE) as bare,

@@ -1,8 +1,10 @@
-"""Kills the engine, a launcher or a zygote with -9 at random, in the middle of work: a second later nothing is left.
+"""Kills the engine, a launcher or a zygote with -9 at random, in the middle of work: a second later
+nothing is left.
 
     python -m tests.bench.sandbox_kill [ROUNDS] [LEVEL]      (60 auto)
 
-Prints the rounds by what was killed, and whatever was left of them: processes, mounts, folders; exits 1 if any was.
+Prints the rounds by what was killed, and whatever was left of them: processes, mounts, folders;
+exits 1 if any was.
 """
 
 import asyncio
@@ -40,7 +42,9 @@ async def main(rounds: int, level: str) -> int:
     faults: list[str] = []
     for _ in range(rounds):
         folders, mounts = own_folders(), Path("/proc/self/mountinfo").read_text()
-        engine = await asyncio.create_subprocess_exec(sys.executable, "-c", WORK, level, stdout=asyncio.subprocess.PIPE)
+        engine = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", WORK, level, stdout=asyncio.subprocess.PIPE
+        )
         assert engine.stdout is not None
         levels[(await engine.stdout.readline()).decode().strip()] += 1
         await asyncio.sleep(chance.random())
@@ -63,7 +67,11 @@ async def main(rounds: int, level: str) -> int:
             await asyncio.sleep(0.01)
         faults += [f"{role}: process {pid} is left" for pid in set(ours) if alive(pid)]
         faults += [f"{role}: {folder} is left" for folder in own_folders() - folders]
-        faults += [f"{role}: mounts changed"] if Path("/proc/self/mountinfo").read_text() != mounts else []
+        faults += (
+            [f"{role}: mounts changed"]
+            if Path("/proc/self/mountinfo").read_text() != mounts
+            else []
+        )
     print(f"{rounds} rounds at {dict(levels)}, killed: {dict(killed)}; left over: {len(faults)}")
     for fault in faults:
         print(fault)
@@ -76,4 +84,8 @@ def own_folders() -> set[str]:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    sys.exit(asyncio.run(main(int(arguments[0]) if arguments else 60, arguments[1] if arguments[1:] else "auto")))
+    sys.exit(
+        asyncio.run(
+            main(int(arguments[0]) if arguments else 60, arguments[1] if arguments[1:] else "auto")
+        )
+    )

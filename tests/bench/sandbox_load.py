@@ -1,8 +1,10 @@
-"""Whether a verdict depends on what else the machine does: the same 500 runs alone, and beside eight busy processes.
+"""Whether a verdict depends on what else the machine does: the same 500 runs alone, and beside
+eight busy processes.
 
     python -m tests.bench.sandbox_load
 
-Prints how many runs differ in status or value, near a limit and away from it; exits 1 if one away from it does.
+Prints how many runs differ in status or value, near a limit and away from it; exits 1 if one away
+from it does.
 """
 
 import asyncio
@@ -54,11 +56,18 @@ def main() -> int:
             process.kill()
             process.wait()
     pairs = list(zip(alone, beside, strict=True))
-    differ = [pair for pair in pairs if (pair[0].status, pair[0].value) != (pair[1].status, pair[1].value)]
+    differ = [
+        pair for pair in pairs if (pair[0].status, pair[0].value) != (pair[1].status, pair[1].value)
+    ]
     away = [pair for pair in differ if not (pair[0].near_limit or pair[1].near_limit)]
-    statuses = {status: sum(run.status == status for run in alone) for status in sorted({run.status for run in alone})}
-    print(f"{COUNT} runs, {BUSY} busy processes beside: {statuses}; near a limit: {sum(run.near_limit for run in alone)} alone, "
-          f"{sum(run.near_limit for run in beside)} beside; took {(time.perf_counter() - started - alone_s) / alone_s:.1f} times as long")  # fmt: skip
+    statuses = {
+        status: sum(run.status == status for run in alone)
+        for status in sorted({run.status for run in alone})
+    }
+    print(
+        f"{COUNT} runs, {BUSY} busy processes beside: {statuses}; near a limit: {sum(run.near_limit for run in alone)} alone, "
+        f"{sum(run.near_limit for run in beside)} beside; took {(time.perf_counter() - started - alone_s) / alone_s:.1f} times as long"
+    )
     print(f"differ: {len(differ)}, of them away from every limit: {len(away)}")
     for one, other in away:
         print(one, other, sep="\n  ")

@@ -1,9 +1,10 @@
-"""Very many sandboxed runs, one in a hundred hostile: nothing may grow, and every sound run must be right.
+"""Very many sandboxed runs, one in a hundred hostile: nothing may grow, and every sound run must be
+right.
 
     python -m tests.bench.sandbox_soak [RUNS]      (100000)
 
-Prints, at the start and at the end, memory and descriptors of this process and of its zygotes, processes, mounts and
-temporary files; exits 1 if something grew or a sound run was wrong.
+Prints, at the start and at the end, memory and descriptors of this process and of its zygotes,
+processes, mounts and temporary files; exits 1 if something grew or a sound run was wrong.
 """
 
 import asyncio
@@ -41,9 +42,13 @@ async def main(runs: int) -> int:
         start = state(box, before_files)
         wrong = await soak(box, runs)
         end = state(box, before_files)
-        print(f"{runs} runs, {runs // EVERY} of them hostile; sound ones that were wrong: {wrong}; lost tries: "
-              f"{box.statistics().lost}")  # fmt: skip
-    grown = [name for name in start if end[name] > start[name] * (1.10 if name.endswith("KiB") else 1)]
+        print(
+            f"{runs} runs, {runs // EVERY} of them hostile; sound ones that were wrong: {wrong}; lost tries: "
+            f"{box.statistics().lost}"
+        )
+    grown = [
+        name for name in start if end[name] > start[name] * (1.10 if name.endswith("KiB") else 1)
+    ]
     for name, value in start.items():
         print(f"{name:<24}{value:>10} -> {end[name]:>10}{'  GREW' if name in grown else ''}")
     left = len(descendants(os.getpid()))
@@ -62,7 +67,9 @@ async def soak(box: Sandbox, runs: int) -> int:
         for number in numbers:
             if number % EVERY == EVERY - 1:
                 run = await box.run(next(bad), "f", {"n": number})
-                wrong += run.status == "ok" and "descriptors" not in run.error and run.value != "null"
+                wrong += (
+                    run.status == "ok" and "descriptors" not in run.error and run.value != "null"
+                )
             else:
                 run = await box.run(SOUND, "f", {"n": number})
                 wrong += run.value != f'[{number}, {number * number}, "{str(number)[::-1]}"]'
@@ -80,7 +87,9 @@ def state(box: Sandbox, before: set[str]) -> dict[str, int]:
         "zygotes' descriptors": max(len(entries(f"/proc/{pid}/fd")) for pid in zygotes),
         "processes": len(descendants(os.getpid())),
         "mounts": len(Path("/proc/self/mountinfo").read_text().splitlines()),
-        "zygotes' mounts": max(len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines()) for pid in zygotes),
+        "zygotes' mounts": max(
+            len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines()) for pid in zygotes
+        ),
         "temporary files": len(entries(tempfile.gettempdir()) - before),
     }
 

@@ -17,7 +17,9 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     import asyncio
 
     base = tmp_path_factory.mktemp("straight")
-    asyncio.run(finished(settings(base, source={"path": starter_files(*FILES)}, prediction=PREDICTION)))
+    asyncio.run(
+        finished(settings(base, source={"path": starter_files(*FILES)}, prediction=PREDICTION))
+    )
     return samples(base / "out")
 
 
@@ -25,10 +27,18 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
 async def test_leaving_and_entering_again_gives_the_rows_of_the_straight_run(
     boundary: str, straight: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
-    first = settings(tmp_path, source={"path": starter_files(*FILES)}, prediction=PREDICTION,
-                     output={"dir": "first", "until": boundary})  # fmt: skip
+    first = settings(
+        tmp_path,
+        source={"path": starter_files(*FILES)},
+        prediction=PREDICTION,
+        output={"dir": "first", "until": boundary},
+    )
     await finished(first)
-    source: dict[str, Any] = {"path": f"first/{boundary}.jsonl", "format": boundary, "parsed": "first/programs.jsonl"}
+    source: dict[str, Any] = {
+        "path": f"first/{boundary}.jsonl",
+        "format": boundary,
+        "parsed": "first/programs.jsonl",
+    }
     second = settings(tmp_path, source=source, prediction=PREDICTION, output={"dir": "second"})
     report = await finished(second)
     assert report["source"]["read"] == len(rows(tmp_path / "first" / f"{boundary}.jsonl"))
@@ -37,20 +47,46 @@ async def test_leaving_and_entering_again_gives_the_rows_of_the_straight_run(
     assert found == straight
 
 
-async def test_until_verified_holds_the_rows_of_every_turn(straight: dict[str, dict[str, Any]], tmp_path: Path) -> None:
-    await finished(settings(tmp_path, source={"path": starter_files(*FILES)}, prediction=PREDICTION,
-                            output={"dir": "out", "until": "verified"}))  # fmt: skip
+async def test_until_verified_holds_the_rows_of_every_turn(
+    straight: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    await finished(
+        settings(
+            tmp_path,
+            source={"path": starter_files(*FILES)},
+            prediction=PREDICTION,
+            output={"dir": "out", "until": "verified"},
+        )
+    )
     found = rows(tmp_path / "out" / "verified.jsonl")
     turns = sum(len(row["meta"]["turns"]) for row in straight.values())
     assert len(found) == turns
     assert {row["retry_count"] for row in found if "retry_count" in row} == {1}
 
 
-async def test_verdicts_alone_ask_no_model(straight: dict[str, dict[str, Any]], tmp_path: Path) -> None:
-    await finished(settings(tmp_path, source={"path": starter_files(*FILES)}, prediction=PREDICTION,
-                            output={"dir": "first", "until": "generations"}))  # fmt: skip
-    source = {"path": "first/generations.jsonl", "format": "generations", "parsed": "first/programs.jsonl"}
-    config = settings(tmp_path, source=source, models={}, output={"dir": "second", "until": "verified"})
+async def test_verdicts_alone_ask_no_model(
+    straight: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    await finished(
+        settings(
+            tmp_path,
+            source={"path": starter_files(*FILES)},
+            prediction=PREDICTION,
+            output={"dir": "first", "until": "generations"},
+        )
+    )
+    source = {
+        "path": "first/generations.jsonl",
+        "format": "generations",
+        "parsed": "first/programs.jsonl",
+    }
+    config = settings(
+        tmp_path, source=source, models={}, output={"dir": "second", "until": "verified"}
+    )
     await finished(config)
-    verdicts = {row["id"]: row["turn"]["verdict"] for row in rows(tmp_path / "second" / "verified.jsonl")}
-    assert verdicts == {row["meta"]["question"]: row["meta"]["turns"][0]["verdict"] for row in straight.values()}
+    verdicts = {
+        row["id"]: row["turn"]["verdict"] for row in rows(tmp_path / "second" / "verified.jsonl")
+    }
+    assert verdicts == {
+        row["meta"]["question"]: row["meta"]["turns"][0]["verdict"] for row in straight.values()
+    }

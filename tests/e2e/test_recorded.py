@@ -1,4 +1,5 @@
-"""The 316 recorded programs of the sample before the gate: what does not reproduce is listed with its class, as by hand."""
+"""The 316 recorded programs of the sample before the gate: what does not reproduce is listed with
+its class, as by hand."""
 
 import asyncio
 import json
@@ -32,7 +33,9 @@ async def test_every_recorded_program_that_does_not_reproduce_is_listed_with_its
             id_ = str(row["id"])
             (outcome,) = await review(parsed(row, Origin(id_, "parsed.jsonl", number + 1, number)))
             if isinstance(outcome, Program):
-                found["mutates"].update({id_} if any(pair.mutates for pair in outcome.pairs) else ())
+                found["mutates"].update(
+                    {id_} if any(pair.mutates for pair in outcome.pairs) else ()
+                )
             else:
                 found[outcome.reason].add(id_)
 

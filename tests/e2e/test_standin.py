@@ -1,4 +1,5 @@
-"""The whole pipeline over real files, against the stand-in server; skipped where ../shared is not there."""
+"""The whole pipeline over real files, against the stand-in server; skipped where ../shared is not
+there."""
 
 import json
 import urllib.request
@@ -31,8 +32,12 @@ def endings(folder: Path) -> tuple[set[int], set[int]]:
     return finished_lines, rejected - finished_lines
 
 
-@pytest.mark.parametrize(("total", "programs"), [(90, 20), pytest.param(702, 265, marks=pytest.mark.slow)])
-async def test_real_files_run_through_and_nothing_is_lost(tmp_path: Path, total: int, programs: int) -> None:
+@pytest.mark.parametrize(
+    ("total", "programs"), [(90, 20), pytest.param(702, 265, marks=pytest.mark.slow)]
+)
+async def test_real_files_run_through_and_nothing_is_lost(
+    tmp_path: Path, total: int, programs: int
+) -> None:
     with standin("--latency", "0") as url:
         report = await finished(against(tmp_path, url, limits={"max_files": total}))
         billed = ledger(url)
@@ -40,7 +45,9 @@ async def test_real_files_run_through_and_nothing_is_lost(tmp_path: Path, total:
     done, rejected = endings(out)
     assert done | rejected == set(range(1, total + 1))
     assert (
-        report["source"]["read"] == total == report["source"]["finished"] + sum(report["source"]["rejected"].values())
+        report["source"]["read"]
+        == total
+        == report["source"]["finished"] + sum(report["source"]["rejected"].values())
     )
     assert len(rows(out / "programs.jsonl")) >= programs
     assert billed["paid_twice"] == 0
@@ -56,7 +63,8 @@ async def test_a_second_run_gives_the_same_rows(tmp_path: Path) -> None:
             await finished(against(tmp_path, url, output={"dir": name}, limits={"max_files": 20}))
     assert unmeasured(tmp_path / "one") == unmeasured(tmp_path / "two")
     one, two = (
-        sorted(rows(tmp_path / name / "rejects.jsonl"), key=lambda row: str(row["id"])) for name in ("one", "two")
+        sorted(rows(tmp_path / name / "rejects.jsonl"), key=lambda row: str(row["id"]))
+        for name in ("one", "two")
     )
     assert one == two
 
@@ -65,9 +73,17 @@ async def test_broken_programs_are_there_again_after_repair(tmp_path: Path) -> N
     programs = {}
     for name, options in (("sound", ()), ("broken", ("--broken", "0.5"))):
         with standin(*options) as url:
-            await finished(against(tmp_path, url, output={"dir": name, "until": "parsed"}, limits={"max_files": 40}))
-        programs[name] = {row["source"]["line"]: row for row in rows(tmp_path / name / "programs.jsonl")}
-    assert len(programs["sound"].keys() & programs["broken"].keys()) >= 0.95 * len(programs["sound"])
+            await finished(
+                against(
+                    tmp_path, url, output={"dir": name, "until": "parsed"}, limits={"max_files": 40}
+                )
+            )
+        programs[name] = {
+            row["source"]["line"]: row for row in rows(tmp_path / name / "programs.jsonl")
+        }
+    assert len(programs["sound"].keys() & programs["broken"].keys()) >= 0.95 * len(
+        programs["sound"]
+    )
     repaired = [row for row in programs["broken"].values() if row["transform"]["attempts"] > 1]
     assert len(repaired) >= 0.2 * len(programs["sound"])
 
@@ -80,16 +96,23 @@ async def test_recorded_programs_enter_at_parsed(tmp_path: Path) -> None:
         report = await finished(against(tmp_path, url, source=source))
     assert report["source"]["read"] == 16
     assert report["source"]["finished"] >= 11
-    assert {row["meta"]["turns"][0]["verdict"] for row in samples(tmp_path / "out").values()} >= {"right", "wrong"}
+    assert {row["meta"]["turns"][0]["verdict"] for row in samples(tmp_path / "out").values()} >= {
+        "right",
+        "wrong",
+    }
 
 
 @pytest.mark.slow
 async def test_all_recorded_programs_enter_at_parsed(tmp_path: Path) -> None:
     with standin() as url:
-        report = await finished(against(tmp_path, url, source={"path": str(PARSED), "format": "parsed"}))
+        report = await finished(
+            against(tmp_path, url, source={"path": str(PARSED), "format": "parsed"})
+        )
     total = len(PARSED.read_text().splitlines())
     assert (
-        report["source"]["read"] == total == report["source"]["finished"] + sum(report["source"]["rejected"].values())
+        report["source"]["read"]
+        == total
+        == report["source"]["finished"] + sum(report["source"]["rejected"].values())
     )
 
 

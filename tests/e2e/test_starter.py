@@ -1,4 +1,5 @@
-"""The starter, as a new user meets it: two commands, a terminal that tells, rows of every kind, honest exits."""
+"""The starter, as a new user meets it: two commands, a terminal that tells, rows of every kind,
+honest exits."""
 
 import json
 import os
@@ -18,8 +19,15 @@ TOLD = re.compile(r"`(\w+)` (?:is|becomes) (.+)\.$", re.MULTILINE)
 
 
 def command(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "engine", *arguments], cwd=cwd, capture_output=True, text=True, check=False,
-                          env={**os.environ, **environment}, timeout=200)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-m", "engine", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+        timeout=200,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +46,9 @@ def test_the_starter_gives_samples_of_every_ending_and_both_directions(starter: 
     endings = {(len(row["meta"]["turns"]), row["meta"]["turns"][-1]["verdict"]) for row in found}
     assert {(1, "right"), (2, "right"), (2, "wrong")} <= endings
     assert {row["meta"]["direction"] for row in found} == {"input", "output"}
-    assert all(list(row)[:5] == ["prompt", "turn_1", "feedback_1", "turn_2", "feedback_2"] for row in found)
+    assert all(
+        list(row)[:5] == ["prompt", "turn_1", "feedback_1", "turn_2", "feedback_2"] for row in found
+    )
     assert {turn["model"] for row in found for turn in row["meta"]["turns"]} == {"simulated"}
 
 
@@ -52,8 +62,12 @@ def test_the_summary_tells_the_funnel(starter: Path) -> None:
 def test_read_is_finished_plus_rejected_from_the_folder_alone(starter: Path) -> None:
     out = starter / "demo" / "out"
     finished = {row["source"]["file"] for row in rows(out / "programs.jsonl")}
-    rejected = {row["source"]["file"] for row in rows(out / "rejects.jsonl") if row["kind"] == "file"}
-    assert finished | rejected == {f"code/{path.name}" for path in (starter / "demo" / "code").iterdir()}
+    rejected = {
+        row["source"]["file"] for row in rows(out / "rejects.jsonl") if row["kind"] == "file"
+    }
+    assert finished | rejected == {
+        f"code/{path.name}" for path in (starter / "demo" / "code").iterdir()
+    }
     assert not finished & rejected
 
 
@@ -79,7 +93,10 @@ def traced(code: str, arguments: dict[str, Any]) -> set[tuple[str, str]]:
         if frame.f_code.co_filename != "<by hand>":
             return None
         for name, value in frame.f_locals.items():
-            if isinstance(value, (bool, int, float, str, list, dict, tuple)) and name not in arguments:
+            if (
+                isinstance(value, (bool, int, float, str, list, dict, tuple))
+                and name not in arguments
+            ):
                 try:
                     had.add((name, json.dumps(value, ensure_ascii=False)))
                 except (TypeError, ValueError):
@@ -116,14 +133,37 @@ def test_init_never_writes_over_anything(starter: Path) -> None:
         (["nowhere.toml"], "nowhere.toml"),
         (["demo"], "is a folder"),
         (["demo/run.toml", "--set", "execution.poool=3"], "did you mean 'pool'"),
-        (["demo/run.toml", "--set", "source.path=nothing/*.jsonl", "--set", "output.dir=o1"], "there is no file"),
-        (["demo/run.toml", "--set", "models.main.kind=openai", "--set", "models.main.model=m", "--set",
-          "models.main.api_key_env=NOT_SET_AT_ALL", "--set", "output.dir=o2"], "NOT_SET_AT_ALL"),
-        (["demo/run.toml", "--set", "sandbox.python=/nowhere/python", "--set", "output.dir=o3"], "/nowhere/python"),
-        (["demo/run.toml", "--set", "transform.prompt=nowhere.md", "--set", "output.dir=o4"], "nowhere.md"),
+        (
+            ["demo/run.toml", "--set", "source.path=nothing/*.jsonl", "--set", "output.dir=o1"],
+            "there is no file",
+        ),
+        (
+            [
+                "demo/run.toml",
+                "--set",
+                "models.main.kind=openai",
+                "--set",
+                "models.main.model=m",
+                "--set",
+                "models.main.api_key_env=NOT_SET_AT_ALL",
+                "--set",
+                "output.dir=o2",
+            ],
+            "NOT_SET_AT_ALL",
+        ),
+        (
+            ["demo/run.toml", "--set", "sandbox.python=/nowhere/python", "--set", "output.dir=o3"],
+            "/nowhere/python",
+        ),
+        (
+            ["demo/run.toml", "--set", "transform.prompt=nowhere.md", "--set", "output.dir=o4"],
+            "nowhere.md",
+        ),
     ],
-)  # fmt: skip
-def test_bad_input_is_one_clear_message_and_exit_2(starter: Path, arguments: list[str], told: str) -> None:
+)
+def test_bad_input_is_one_clear_message_and_exit_2(
+    starter: Path, arguments: list[str], told: str
+) -> None:
     ran = command(*arguments, cwd=starter)
     assert ran.returncode == 2, ran.stderr
     assert told in ran.stderr
@@ -132,7 +172,9 @@ def test_bad_input_is_one_clear_message_and_exit_2(starter: Path, arguments: lis
 
 def test_an_empty_source_is_exit_2(starter: Path) -> None:
     write_rows(starter / "demo" / "empty.jsonl")
-    ran = command("demo/run.toml", "--set", "source.path=empty.jsonl", "--set", "output.dir=o5", cwd=starter)
+    ran = command(
+        "demo/run.toml", "--set", "source.path=empty.jsonl", "--set", "output.dir=o5", cwd=starter
+    )
     assert ran.returncode == 2
     assert "not one row" in ran.stderr
 
@@ -157,7 +199,9 @@ def test_a_first_signal_drains_and_the_same_command_continues(starter: Path) -> 
         "--set",
         "sandbox.workers=1",
     ]
-    process = subprocess.Popen(arguments, cwd=starter, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        arguments, cwd=starter, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     out = starter / "demo" / "stopped"
     wait_for_programs(process, out, 1)
     process.send_signal(signal.SIGTERM)
@@ -165,6 +209,8 @@ def test_a_first_signal_drains_and_the_same_command_continues(starter: Path) -> 
     assert "SIGTERM" in told
     if process.returncode == 1:  # else it was through before the signal came
         assert "To go on: python -m engine demo/run.toml" in told
-    ended = command("demo/run.toml", "--set", "output.dir=stopped", "--set", "sandbox.workers=1", cwd=starter)
+    ended = command(
+        "demo/run.toml", "--set", "output.dir=stopped", "--set", "sandbox.workers=1", cwd=starter
+    )
     assert ended.returncode == 0
     assert samples(out) == samples(starter / "demo" / "out")

@@ -1,4 +1,5 @@
-"""Each step of the published scripts, run alone on files that hold nothing but the reference's fields."""
+"""Each step of the published scripts, run alone on files that hold nothing but the reference's
+fields."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,9 +10,26 @@ from tests.support.runs import finished, rows, samples, settings, starter_files,
 FIELDS = {
     "questions": ("messages",),
     "unified": ("messages", "index", "output", "model", "reasoning"),
-    "parsed": ("problem_description", "io_requirements", "refcode", "funcname", "ios", "category", "meta"),
+    "parsed": (
+        "problem_description",
+        "io_requirements",
+        "refcode",
+        "funcname",
+        "ios",
+        "category",
+        "meta",
+    ),
     "messages": ("messages", "itemid", "ioid", "io_pred"),
-    "generations": ("messages", "itemid", "ioid", "io_pred", "index", "output", "model", "reasoning"),
+    "generations": (
+        "messages",
+        "itemid",
+        "ioid",
+        "io_pred",
+        "index",
+        "output",
+        "model",
+        "reasoning",
+    ),
     "verified": (
         "messages",
         "itemid",
@@ -24,7 +42,15 @@ FIELDS = {
         "res",
         "retry_count",
     ),
-    "revision": ("messages", "itemid", "ioid", "io_pred", "retry_count", "history_errors", "original_id"),
+    "revision": (
+        "messages",
+        "itemid",
+        "ioid",
+        "io_pred",
+        "retry_count",
+        "history_errors",
+        "original_id",
+    ),
 }
 
 
@@ -34,7 +60,8 @@ def bare(found: Iterable[dict[str, Any]], boundary: str) -> list[dict[str, Any]]
 
 
 class Steps:
-    """A folder in which one step after the other is run, each on the bare file of the one before."""
+    """A folder in which one step after the other is run, each on the bare file of the one
+    before."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -43,9 +70,11 @@ class Steps:
         self, source: str | list[str], entering: str, until: str, name: str, **sections: Any
     ) -> dict[str, Any]:
         config = settings(
-            self.base, source={"path": source, "format": entering, "parsed": "parsed.jsonl"},
-            output={"dir": name, "until": until}, **sections,
-        )  # fmt: skip
+            self.base,
+            source={"path": source, "format": entering, "parsed": "parsed.jsonl"},
+            output={"dir": name, "until": until},
+            **sections,
+        )
         report = await finished(config)
         if until != "samples":
             found = bare(rows(self.base / name / f"{until}.jsonl"), until)
@@ -70,7 +99,9 @@ async def test_each_step_of_the_published_scripts_runs_alone(tmp_path: Path) -> 
     assert 0 < len(two) <= len(wrong) < len(one)
     assert {row["retry_count"] for row in two} == {1}
 
-    report = await steps.run(["verified1.jsonl", "verified2.jsonl"], "verified", "samples", "assembled", models={})
+    report = await steps.run(
+        ["verified1.jsonl", "verified2.jsonl"], "verified", "samples", "assembled", models={}
+    )
     found = samples(tmp_path / "assembled")
     assert len(found) == len(one)
     assert report["source"]["read"] == len(one) + len(two)
@@ -85,7 +116,16 @@ async def test_a_row_without_its_program_is_a_reject_with_its_line(tmp_path: Pat
     steps = Steps(tmp_path)
     await steps.run(starter_files("rle_rows"), "raw", "parsed", "parsed")
     row = {"messages": [{"role": "user", "content": "?"}], "itemid": 7, "ioid": 0, "io_pred": "o"}
-    write_rows(tmp_path / "messages.jsonl", row, {**row, "itemid": 0, "ioid": 99}, {**row, "itemid": 0, "io_pred": "x"})
+    write_rows(
+        tmp_path / "messages.jsonl",
+        row,
+        {**row, "itemid": 0, "ioid": 99},
+        {**row, "itemid": 0, "io_pred": "x"},
+    )
     report = await steps.run("messages.jsonl", "messages", "samples", "out")
     assert report["source"]["rejected"] == {"no_program": 1, "no_pair": 1, "bad_row": 1}
-    assert sorted(r["source"]["line"] for r in rows(tmp_path / "out" / "rejects.jsonl")) == [1, 2, 3]
+    assert sorted(r["source"]["line"] for r in rows(tmp_path / "out" / "rejects.jsonl")) == [
+        1,
+        2,
+        3,
+    ]

@@ -1,4 +1,5 @@
-"""Taking up an earlier run: forks, replays without a call, rejects taken up again, a smaller journal."""
+"""Taking up an earlier run: forks, replays without a call, rejects taken up again, a smaller
+journal."""
 
 import json
 import re
@@ -33,7 +34,9 @@ def model(body: dict[str, Any]) -> Reply:
 
 def run_of(base: Path, url: str, **sections: Any) -> Any:
     if not (base / "code.jsonl").exists():
-        write_rows(base / "code.jsonl", *[{"content": f"def real_{n}(): ..."} for n in range(FILES)])
+        write_rows(
+            base / "code.jsonl", *[{"content": f"def real_{n}(): ..."} for n in range(FILES)]
+        )
     return settings(
         base,
         **{
@@ -55,7 +58,9 @@ async def test_a_fork_with_another_verifier_buys_nothing(tmp_path: Path) -> None
     async with serving(model) as script:
         await finished(run_of(tmp_path, script.url))
         bought = len(script.asked)
-        changed = run_of(tmp_path, script.url, verification={"equality": "strict"}, output={"dir": "new"})
+        changed = run_of(
+            tmp_path, script.url, verification={"equality": "strict"}, output={"dir": "new"}
+        )
         await again(changed, Again(fork_of=tmp_path / "out"))
         assert len(script.asked) == bought
         assert samples(tmp_path / "new").keys() == samples(tmp_path / "out").keys()
@@ -67,12 +72,23 @@ async def test_a_fork_with_another_verifier_buys_nothing(tmp_path: Path) -> None
     ("changes", "told"),
     [
         ({}, "no setting is changed; needs at least 0 calls, about 0"),
-        ({"verification": {"equality": "strict"}}, r"verification\.equality; needs at least 0 calls, about \d+"),
-        ({"inference": {"temperature": 0.1}}, r"inference\.temperature.*; needs at least 8 calls, about 1\d"),
-        ({"models": {"main": {"model": "other"}}}, r"models\.main\.model; needs at least 4 calls, about \d\d"),
+        (
+            {"verification": {"equality": "strict"}},
+            r"verification\.equality; needs at least 0 calls, about \d+",
+        ),
+        (
+            {"inference": {"temperature": 0.1}},
+            r"inference\.temperature.*; needs at least 8 calls, about 1\d",
+        ),
+        (
+            {"models": {"main": {"model": "other"}}},
+            r"models\.main\.model; needs at least 4 calls, about \d\d",
+        ),
     ],
 )
-async def test_a_fork_says_what_it_will_ask(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+async def test_a_fork_says_what_it_will_ask(
+    tmp_path: Path, changes: dict[str, Any], told: str
+) -> None:
     async with serving(model) as script:
         await finished(run_of(tmp_path, script.url))
         if "models" in changes:
@@ -93,7 +109,9 @@ async def test_a_fork_whose_origin_is_gone_says_so(tmp_path: Path) -> None:
             await finished(changed)
 
 
-async def test_settings_that_shape_rows_are_refused_with_the_way_to_have_them(tmp_path: Path) -> None:
+async def test_settings_that_shape_rows_are_refused_with_the_way_to_have_them(
+    tmp_path: Path,
+) -> None:
     async with serving(model) as script:
         await finished(run_of(tmp_path, script.url))
         with pytest.raises(BadInput, match=r"verification\.equality.*--fork NEWDIR"):
@@ -115,7 +133,9 @@ async def test_a_replay_makes_no_call_and_counts_what_it_would_need(tmp_path: Pa
 async def test_a_whole_replay_needs_nothing(tmp_path: Path) -> None:
     async with serving(model) as script:
         await finished(run_of(tmp_path, script.url))
-        changed = run_of(tmp_path, script.url, output={"dir": "new"}, verification={"equality": "strict"})
+        changed = run_of(
+            tmp_path, script.url, output={"dir": "new"}, verification={"equality": "strict"}
+        )
         replayed = await again(changed, Again(fork_of=tmp_path / "out", replay_only=True))
     assert replayed.effects.withheld == 0
     assert len(samples(tmp_path / "new")) == len(samples(tmp_path / "out"))
@@ -144,7 +164,10 @@ async def test_rejects_are_taken_up_again_by_their_reason(tmp_path: Path) -> Non
         await again(config, Again(retry=reason))
         report = await finished(config)
     asked = Counter(json.dumps(body) for body in script.asked)
-    assert [(count, "real_1" in body) for body, count in asked.most_common(2)] == [(3, True), (1, False)]
+    assert [(count, "real_1" in body) for body, count in asked.most_common(2)] == [
+        (3, True),
+        (1, False),
+    ]
     assert report["source"] == {"read": FILES, "finished": FILES, "rejected": {}, "live": 0}
     assert report["rejects"].get("program", {}).get(reason, 0) == 0
 
@@ -159,7 +182,11 @@ async def test_a_reason_that_no_reject_has_is_refused_with_those_there_are(tmp_p
 
 def command(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "engine", *arguments], cwd=cwd, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "engine", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -170,30 +197,41 @@ async def test_the_commands_way_to_fork_replay_and_compact(tmp_path: Path) -> No
     assert command(*small, cwd=tmp_path).returncode == 0
     grown = command("demo/run.toml", "--set", "limits.max_files=3", "--replay-only", cwd=tmp_path)
     assert (grown.returncode, "model calls would be needed" in grown.stderr) == (2, True)
-    forked = command(*small, "--set", "verification.equality=strict", "--fork", "demo/strict", cwd=tmp_path)
+    forked = command(
+        *small, "--set", "verification.equality=strict", "--fork", "demo/strict", cwd=tmp_path
+    )
     assert forked.returncode == 0, forked.stderr
     assert "changed: verification.equality; needs at least 0 calls, about" in forked.stderr
     assert len(rows(tmp_path / "demo" / "strict" / "samples.jsonl")) == len(
         rows(tmp_path / "demo" / "out" / "samples.jsonl")
     )
-    assert json.loads((tmp_path / "demo" / "strict" / "report.json").read_text())["this_process"]["effects_replayed"]
+    assert json.loads((tmp_path / "demo" / "strict" / "report.json").read_text())["this_process"][
+        "effects_replayed"
+    ]
     compacted = command("compact", "demo/out", cwd=tmp_path)
     assert (compacted.returncode, " bytes, now " in compacted.stdout) == (0, True)
     assert command(*small, cwd=tmp_path).returncode == 0
     assert command("compact", "code", cwd=tmp_path).returncode == 2
     assert (
-        "no run to take results from" in command(*small, "--set", "output.dir=no", "--fork", "x", cwd=tmp_path).stderr
+        "no run to take results from"
+        in command(*small, "--set", "output.dir=no", "--fork", "x", cwd=tmp_path).stderr
     )
 
 
-def test_more_connections_than_the_system_allows_files_are_refused_before_anything_starts(tmp_path: Path) -> None:
+def test_more_connections_than_the_system_allows_files_are_refused_before_anything_starts(
+    tmp_path: Path,
+) -> None:
     write_rows(tmp_path / "code.jsonl", {"content": "x"})
     model = '[models.main]\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\nconcurrency = 4000\n'
     (tmp_path / "run.toml").write_text(f'[source]\npath = "code.jsonl"\n{model}')
     out = subprocess.run(
-        [sys.executable, "-m", "engine", "run.toml"], cwd=tmp_path, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "engine", "run.toml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 1024)),
-    )  # fmt: skip
+    )
     assert out.returncode == 2
     assert "need 4256 open files, and this system allows 1024" in out.stderr
     assert not (tmp_path / "out").exists()
@@ -211,7 +249,12 @@ async def test_more_samples_buy_only_what_is_new(tmp_path: Path) -> None:
     assert len(after) == 3 * len(before)
     lines = rows(tmp_path / "out" / "questions.jsonl")
     assert [line["asked"] for line in lines] == [1] * 2 * FILES + [3] * 2 * FILES
-    assert report["kinds"]["question"] == {"read": 2 * FILES, "finished": 2 * FILES, "rejected": 0, "live": 0}
+    assert report["kinds"]["question"] == {
+        "read": 2 * FILES,
+        "finished": 2 * FILES,
+        "rejected": 0,
+        "live": 0,
+    }
 
 
 async def test_compact_drops_what_only_finished_rows_asked_for(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""What a run folder holds is run again: an untouched one reproduces, and of a tampered one the tampered rows are named."""
+"""What a run folder holds is run again: an untouched one reproduces, and of a tampered one the
+tampered rows are named."""
 
 import asyncio
 import json
@@ -22,7 +23,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of a few of the starter's files."""
     folder = tmp_path_factory.mktemp("audited")
     config = settings(
-        folder, source={"path": [str(path) for path in starter_files("rle_rows", "snake_grid", "bowling")]}
+        folder,
+        source={"path": [str(path) for path in starter_files("rle_rows", "snake_grid", "bowling")]},
     )
     asyncio.run(finished(config))
     assert config.folder is not None
@@ -57,12 +59,17 @@ async def named(folder: Path) -> list[str]:
 async def test_a_finished_run_reproduces(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = await audit(folder)
     assert found.findings == []
-    assert (found.programs, found.rows) == (3, len((folder / "samples.jsonl").read_text().splitlines()))
+    assert (found.programs, found.rows) == (
+        3,
+        len((folder / "samples.jsonl").read_text().splitlines()),
+    )
     assert found.answers > found.rows > 0 < found.pairs
     assert capsys.readouterr().out == ""
 
 
-def test_the_command_says_so_with_its_exit_status(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_so_with_its_exit_status(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["audit", str(folder)]) == 0
     assert "all reproduced" in capsys.readouterr().out
     place = tampered(folder / "samples.jsonl", 2, lambda row: row["meta"].update(output='"no"'))
@@ -78,14 +85,20 @@ def first(key: str, value: object) -> Callable[[Row], None]:
 
 
 async def test_of_five_tampered_rows_exactly_these_are_named(folder: Path) -> None:
-    samples, programs, questions = (folder / f"{name}.jsonl" for name in ("samples", "programs", "questions"))
+    samples, programs, questions = (
+        folder / f"{name}.jsonl" for name in ("samples", "programs", "questions")
+    )
     wrong = line_of(samples, lambda row: row["meta"]["turns"][0]["verdict"] == "wrong")
     right = line_of(samples, lambda row: row["meta"]["turns"][0]["verdict"] == "right")
     other = line_of(samples, lambda row: row["meta"]["turns"][0]["verdict"] == "right", after=right)
     places = [
         tampered(samples, wrong, first("verdict", "right")),
         tampered(samples, right, lambda row: row["meta"].update(output='{"a": 1}')),
-        tampered(samples, other, lambda row: row.update(turn_1='{"output": "another"} {"input": {"another": 1}}')),
+        tampered(
+            samples,
+            other,
+            lambda row: row.update(turn_1='{"output": "another"} {"input": {"another": 1}}'),
+        ),
         tampered(programs, 2, lambda row: row["ios"][0].update(output="tampered")),
         tampered(questions, 1, lambda row: row.update(right=1 - row["right"])),
     ]
@@ -109,11 +122,18 @@ TAMPERED: dict[str, tuple[str, Callable[[Row], None]]] = {
     "a recorded output": ("programs", lambda row: row["ios"][3].update(output=[1])),
     "a count of steps": ("programs", lambda row: row["pairs"][0].update(steps=3)),
     "an id of a pair": ("programs", lambda row: row["pairs"][0].update(id="0" * 12)),
-    "a check": ("programs", lambda row: row.update(input_check="def input_check(**given):\n    return False\n")),
+    "a check": (
+        "programs",
+        lambda row: row.update(input_check="def input_check(**given):\n    return False\n"),
+    ),
     "a statement": ("programs", lambda row: row.update(problem_description="Another one.")),
     "code that gives another result": (
-        "programs", lambda row: row.update(refcode=row["refcode"] + "\n\ndef main_solution(**given):\n    return 1\n")),
-}  # fmt: skip
+        "programs",
+        lambda row: row.update(
+            refcode=row["refcode"] + "\n\ndef main_solution(**given):\n    return 1\n"
+        ),
+    ),
+}
 
 
 @pytest.mark.parametrize("what", TAMPERED)
@@ -124,7 +144,9 @@ async def test_a_tampered_row_is_named_and_no_other(folder: Path, what: str) -> 
 
 
 async def test_a_program_that_no_longer_reproduces_is_named_with_its_class(folder: Path) -> None:
-    code = "import time\nT = []\n\n\ndef main_solution(**given):\n    T.append(1)\n    return len(T)\n"
+    code = (
+        "import time\nT = []\n\n\ndef main_solution(**given):\n    T.append(1)\n    return len(T)\n"
+    )
 
     def change(row: Row) -> None:
         row.update(refcode=code)
@@ -139,7 +161,9 @@ async def test_a_program_that_no_longer_reproduces_is_named_with_its_class(folde
     assert finding.what.startswith("state: ")
 
 
-async def test_a_sample_of_rows_is_the_same_in_each_audit_and_runs_only_their_programs(folder: Path) -> None:
+async def test_a_sample_of_rows_is_the_same_in_each_audit_and_runs_only_their_programs(
+    folder: Path,
+) -> None:
     first_time, second_time = await audit(folder, 2), await audit(folder, 2)
     assert (first_time.rows, first_time.answers) == (second_time.rows, second_time.answers)
     assert first_time.rows == 2

@@ -1,4 +1,5 @@
-"""Provider batch files: a whole run by batches alone gives the rows of the run that asked one by one, at half the price."""
+"""Provider batch files: a whole run by batches alone gives the rows of the run that asked one by
+one, at half the price."""
 
 import json
 from pathlib import Path
@@ -19,7 +20,9 @@ def run_of(base: Path, out: str, url: str = "http://127.0.0.1:9/v1", **sections:
     write_rows(base / "rows.jsonl", *[{"content": f"def real_{n}(): ..."} for n in range(FILES)])
     main = {"base_url": url, "model": "m", "price": PRICE}
     given = {"prediction": {"pairs": 1}, **sections}
-    return settings(base, models={"main": main}, source={"path": "rows.jsonl"}, output={"dir": out}, **given)
+    return settings(
+        base, models={"main": main}, source={"path": "rows.jsonl"}, output={"dir": out}, **given
+    )
 
 
 def answered(requests: Path, results: Path) -> None:
@@ -29,8 +32,14 @@ def answered(requests: Path, results: Path) -> None:
         assert (request["method"], request["url"]) == ("POST", "/v1/chat/completions")
         assert len(request["custom_id"]) <= 64
         body = model(request["body"]).body
-        lines.append({"id": "batch_req_1", "custom_id": request["custom_id"], "error": None,
-                      "response": {"status_code": 200, "request_id": "r", "body": body}})  # fmt: skip
+        lines.append(
+            {
+                "id": "batch_req_1",
+                "custom_id": request["custom_id"],
+                "error": None,
+                "response": {"status_code": 200, "request_id": "r", "body": body},
+            }
+        )
     write_rows(results, *reversed(lines))  # in whatever order
 
 
@@ -41,7 +50,9 @@ async def test_a_run_by_batches_gives_the_rows_of_one_that_asks(tmp_path: Path) 
         answered(requests, results)
         taken = await batch.read(config, results)
         assert taken.answers == len(rows(requests))
-        assert (await batch.read(config, results)).known == taken.answers  # read twice, nothing changes
+        assert (
+            await batch.read(config, results)
+        ).known == taken.answers  # read twice, nothing changes
         batches += 1
     assert batches == 3  # transform, first answers, second answers
     report = await finished(config)
@@ -70,12 +81,19 @@ async def test_no_more_is_written_than_the_budget_allows(tmp_path: Path) -> None
 
 
 async def test_results_that_failed_are_asked_again_and_refusals_are_rejects(tmp_path: Path) -> None:
-    config, requests, results = run_of(tmp_path, "out"), tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    config, requests, results = (
+        run_of(tmp_path, "out"),
+        tmp_path / "in.jsonl",
+        tmp_path / "out.jsonl",
+    )
     await batch.write(config, requests)
     answered(requests, results)
     lines = rows(results)
     lines[0] |= {"response": None, "error": {"code": "batch_expired"}}
-    lines[1]["response"] = {"status_code": 400, "body": {"error": {"message": "maximum context length is 10 tokens"}}}
+    lines[1]["response"] = {
+        "status_code": 400,
+        "body": {"error": {"message": "maximum context length is 10 tokens"}},
+    }
     lines[2]["response"] = {"status_code": 500, "body": {}}
     write_rows(results, *lines)
     taken = await batch.read(config, results)
@@ -84,18 +102,27 @@ async def test_results_that_failed_are_asked_again_and_refusals_are_rejects(tmp_
     waiting = [request["custom_id"] for request in rows(requests)]
     assert {lines[0]["custom_id"], lines[2]["custom_id"]} <= set(waiting)
     assert lines[1]["custom_id"] not in waiting
-    assert [row["reason"] for row in rows(tmp_path / "out" / "rejects.jsonl") if row["reason"] == "context"]
+    assert [
+        row["reason"]
+        for row in rows(tmp_path / "out" / "rejects.jsonl")
+        if row["reason"] == "context"
+    ]
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ({"custom_id": "somebody-elses", "response": {}}, r"line 1: custom_id 'somebody-elses' is none"),
+        (
+            {"custom_id": "somebody-elses", "response": {}},
+            r"line 1: custom_id 'somebody-elses' is none",
+        ),
         ("{", "a line is not JSON"),
         ([], "line 1: custom_id None is none"),
     ],
 )
-async def test_a_file_that_is_none_of_ours_is_refused_by_its_line(tmp_path: Path, line: Any, message: str) -> None:
+async def test_a_file_that_is_none_of_ours_is_refused_by_its_line(
+    tmp_path: Path, line: Any, message: str
+) -> None:
     write_rows(tmp_path / "out.jsonl", line if isinstance(line, str) else json.dumps(line))
     with pytest.raises(BadInput, match=message):
         await batch.read(run_of(tmp_path, "out"), tmp_path / "out.jsonl")

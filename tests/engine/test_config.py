@@ -31,14 +31,17 @@ def test_all_mistakes_are_told_at_once_each_with_its_place(tmp_path: Path) -> No
     assert len(told) == 3
     assert any(line.startswith("run.toml:4: [execution] pool:") for line in told)
     assert any(
-        "run.toml:6: [prediction] pair: there is no such setting; did you mean 'pairs'?" in line for line in told
+        "run.toml:6: [prediction] pair: there is no such setting; did you mean 'pairs'?" in line
+        for line in told
     )
     assert any("[nothing]: there is no such setting" in line for line in told)
 
 
 def test_a_mistyped_key_of_a_model_is_named_with_a_suggestion(tmp_path: Path) -> None:
     told = mistakes(tmp_path, '[models.main]\nmodel = "m"\nconcurency = 5\n')
-    assert told == ["run.toml:3: [models.main] concurency: there is no such setting; did you mean 'concurrency'?"]
+    assert told == [
+        "run.toml:3: [models.main] concurency: there is no such setting; did you mean 'concurrency'?"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -72,9 +75,19 @@ def test_a_missing_run_file_is_named(tmp_path: Path) -> None:
 def test_overrides_are_laid_over_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, MODEL + "[execution]\npool = 5\n")
     config = load_config(
-        path, ["execution.pool=7", "output.dir=other", "models.main.concurrency=3", "source.path=['a','b']"]
+        path,
+        [
+            "execution.pool=7",
+            "output.dir=other",
+            "models.main.concurrency=3",
+            "source.path=['a','b']",
+        ],
     )
-    assert (config.execution.pool, config.output.dir, config.models["main"].concurrency) == (7, "other", 3)
+    assert (config.execution.pool, config.output.dir, config.models["main"].concurrency) == (
+        7,
+        "other",
+        3,
+    )
     assert config.source.path == ["a", "b"]
 
 
@@ -92,7 +105,10 @@ def test_the_paper_profile_sets_what_the_file_leaves_open() -> None:
     config = config_of(base, Path())
     assert config.verification.equality == PAPER["verification"]["equality"]
     assert config.prediction.steps == []
-    assert config_of({**base, "verification": {"equality": "strict"}}, Path()).verification.equality == "strict"
+    assert (
+        config_of({**base, "verification": {"equality": "strict"}}, Path()).verification.equality
+        == "strict"
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,9 +129,13 @@ def test_only_models_between_format_and_until_are_needed(
     format_: str, until: str, transform: bool, inference: bool
 ) -> None:
     config = config_of(
-        {"models": {"main": {"kind": "simulated"}}, "source": {"format": format_, "parsed": "p.jsonl"},
-         "output": {"until": until}}, Path(),
-    )  # fmt: skip
+        {
+            "models": {"main": {"kind": "simulated"}},
+            "source": {"format": format_, "parsed": "p.jsonl"},
+            "output": {"until": until},
+        },
+        Path(),
+    )
     assert (config.reach.transform, config.reach.inference) == (transform, inference)
 
 

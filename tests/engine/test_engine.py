@@ -23,7 +23,11 @@ def answered(body: dict[str, Any]) -> Reply:
     """Answers like a model that knows one program, and says 5 to every question."""
     text = body["messages"][0]["content"]
     if "Problem Statement" in text:
-        return said(reply_of(SECTIONS)) if "def real" in text else said("DECLINED: trivial nothing here")
+        return (
+            said(reply_of(SECTIONS))
+            if "def real" in text
+            else said("DECLINED: trivial nothing here")
+        )
     return said('{"output": 5}' if '{"output"' in text else '{"input": {"a": 1, "b": 1}}')
 
 
@@ -36,7 +40,10 @@ async def test_stream_gives_each_sample_as_it_becomes_final(tmp_path: Path) -> N
     config = settings(tmp_path, output={"dir": ""}, prediction=FEW)
     async with Engine(config) as engine:
         found = [
-            sample async for sample in engine.stream([Path(path) for path in starter_files("rle_rows", "snake_grid")])
+            sample
+            async for sample in engine.stream(
+                [Path(path) for path in starter_files("rle_rows", "snake_grid")]
+            )
         ]
     assert len(found) == 4
     assert {row["meta"]["direction"] for row in found} == {"input", "output"}
@@ -46,7 +53,9 @@ async def test_stream_gives_each_sample_as_it_becomes_final(tmp_path: Path) -> N
 async def test_submit_gives_all_samples_of_one_file(tmp_path: Path) -> None:
     text = Path(starter_files("rle_rows")[0]).read_text()
     async with Engine(settings(tmp_path, output={"dir": ""}, prediction=FEW)) as engine:
-        by_text, by_row = await asyncio.gather(engine.submit(text), engine.submit({"content": text, "path": "x.py"}))
+        by_text, by_row = await asyncio.gather(
+            engine.submit(text), engine.submit({"content": text, "path": "x.py"})
+        )
     assert len(by_text) == len(by_row) == 2
     assert {row["meta"]["source"]["path"] for row in by_row} == {"x.py"}
 
@@ -104,14 +113,27 @@ async def test_every_bad_row_is_a_reject_with_its_line_and_the_others_go_on(tmp_
     source = tmp_path / "rows.jsonl"
     good = json.dumps({"content": "def real(): ..."})
     source.write_bytes(
-        b"\n".join([good.encode(), b"{oops", b'{"text": "no code"}', b'{"content": "\xff"}', b'{"content": 5}'])
+        b"\n".join(
+            [
+                good.encode(),
+                b"{oops",
+                b'{"text": "no code"}',
+                b'{"content": "\xff"}',
+                b'{"content": 5}',
+            ]
+        )
     )
     async with serving(answered) as script:
         report = await finished(served(tmp_path, script.url, source={"path": "rows.jsonl"}))
     assert report["source"] == {
-        "read": 5, "finished": 1, "rejected": {"no_code": 2, "not_json": 1, "not_utf8": 1}, "live": 0,
-    }  # fmt: skip
-    lines = {(row["source"]["line"], row["reason"]) for row in rows(tmp_path / "out" / "rejects.jsonl")}
+        "read": 5,
+        "finished": 1,
+        "rejected": {"no_code": 2, "not_json": 1, "not_utf8": 1},
+        "live": 0,
+    }
+    lines = {
+        (row["source"]["line"], row["reason"]) for row in rows(tmp_path / "out" / "rejects.jsonl")
+    }
     assert lines == {(2, "not_json"), (3, "no_code"), (4, "not_utf8"), (5, "no_code")}
 
 
@@ -121,7 +143,9 @@ async def test_rows_that_are_equal_are_each_accounted_for_and_paid_once(tmp_path
         report = await finished(served(tmp_path, script.url, source={"path": "rows.jsonl"}))
     assert report["source"]["finished"] == 3
     assert len(samples(tmp_path / "out")) == 3 * 2
-    transforms = [body for body in script.asked if "Problem Statement" in body["messages"][0]["content"]]
+    transforms = [
+        body for body in script.asked if "Problem Statement" in body["messages"][0]["content"]
+    ]
     assert len(transforms) == 1
 
 
@@ -153,17 +177,27 @@ async def test_another_setting_in_the_same_folder_is_refused_by_name(tmp_path: P
     write_rows(tmp_path / "rows.jsonl", {"content": "nothing"})
     await finished(settings(tmp_path, source={"path": "rows.jsonl"}))
     with pytest.raises(BadInput, match=r"inference\.temperature"):
-        await finished(settings(tmp_path, source={"path": "rows.jsonl"}, inference={"temperature": 0.1}))
+        await finished(
+            settings(tmp_path, source={"path": "rows.jsonl"}, inference={"temperature": 0.1})
+        )
 
 
 async def test_more_pairs_in_a_finished_folder_add_rows_and_buy_only_those(tmp_path: Path) -> None:
     write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
     async with serving(answered) as script:
         one = served(
-            tmp_path, script.url, source={"path": "rows.jsonl"}, prediction={"pairs": 1}, revision={"turns": 1}
+            tmp_path,
+            script.url,
+            source={"path": "rows.jsonl"},
+            prediction={"pairs": 1},
+            revision={"turns": 1},
         )
         two = served(
-            tmp_path, script.url, source={"path": "rows.jsonl"}, prediction={"pairs": 2}, revision={"turns": 1}
+            tmp_path,
+            script.url,
+            source={"path": "rows.jsonl"},
+            prediction={"pairs": 2},
+            revision={"turns": 1},
         )
         await finished(one)
         before, asked = samples(tmp_path / "out"), len(script.asked)
@@ -212,29 +246,53 @@ async def test_a_key_is_asked_for_only_by_a_run_that_needs_it(tmp_path: Path) ->
     model = {"api_key_env": "A_KEY_THAT_IS_NOT_SET"}
     url = "http://127.0.0.1:9/v1"
     await finished(
-        served(tmp_path, url, model=model, source={"path": "rows.jsonl"}, output={"dir": "q", "until": "questions"})
+        served(
+            tmp_path,
+            url,
+            model=model,
+            source={"path": "rows.jsonl"},
+            output={"dir": "q", "until": "questions"},
+        )
     )
     with pytest.raises(BadInput, match="A_KEY_THAT_IS_NOT_SET"):
         await finished(served(tmp_path, url, model=model, source={"path": "rows.jsonl"}))
 
 
-async def test_a_key_that_only_a_revision_needs_is_asked_for_when_it_comes_to_that(tmp_path: Path) -> None:
+async def test_a_key_that_only_a_revision_needs_is_asked_for_when_it_comes_to_that(
+    tmp_path: Path,
+) -> None:
     write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
     async with serving(answered) as script:
         await finished(
-            served(tmp_path, script.url, source={"path": "rows.jsonl"}, output={"dir": "g", "until": "generations"})
+            served(
+                tmp_path,
+                script.url,
+                source={"path": "rows.jsonl"},
+                output={"dir": "g", "until": "generations"},
+            )
         )
     source = {"path": "g/generations.jsonl", "format": "generations", "parsed": "g/programs.jsonl"}
     with pytest.raises(BadInput, match="A_KEY_THAT_IS_NOT_SET"):
-        await finished(served(tmp_path, script.url, model={"api_key_env": "A_KEY_THAT_IS_NOT_SET"}, source=source))
-    report = await finished(served(tmp_path, script.url, source=source, output={"dir": "one"}, revision={"turns": 1}))
+        await finished(
+            served(
+                tmp_path, script.url, model={"api_key_env": "A_KEY_THAT_IS_NOT_SET"}, source=source
+            )
+        )
+    report = await finished(
+        served(tmp_path, script.url, source=source, output={"dir": "one"}, revision={"turns": 1})
+    )
     assert report["source"]["finished"] == 2
 
 
-async def test_an_endpoint_that_is_gone_stops_the_run_and_the_row_is_not_lost(tmp_path: Path) -> None:
+async def test_an_endpoint_that_is_gone_stops_the_run_and_the_row_is_not_lost(
+    tmp_path: Path,
+) -> None:
     write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
     gone = served(
-        tmp_path, "http://127.0.0.1:9/v1", source={"path": "rows.jsonl"}, limits={"give_up_s": BACKOFF_S[0] / 5}
+        tmp_path,
+        "http://127.0.0.1:9/v1",
+        source={"path": "rows.jsonl"},
+        limits={"give_up_s": BACKOFF_S[0] / 5},
     )
     with pytest.raises(OutOfService, match="give_up_s"):
         await finished(gone)
@@ -266,15 +324,24 @@ async def test_several_samples_of_a_question_are_asked_with_their_seeds(tmp_path
     write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
     async with serving(answered) as script:
         prediction = {"pairs": 1, "samples": 3, "directions": ["output"]}
-        await finished(served(tmp_path, script.url, source={"path": "rows.jsonl"}, prediction=prediction,
-                              revision={"turns": 1}))  # fmt: skip
+        await finished(
+            served(
+                tmp_path,
+                script.url,
+                source={"path": "rows.jsonl"},
+                prediction=prediction,
+                revision={"turns": 1},
+            )
+        )
     assert sorted(body["seed"] for body in script.asked if "seed" in body) == [0, 1, 2]
     assert len(samples(tmp_path / "out")) == 3
     (question,) = rows(tmp_path / "out" / "questions.jsonl")
     assert question["samples"] == 3
 
 
-async def test_samples_go_in_rounds_until_the_pass_rate_is_surely_outside_the_band(tmp_path: Path) -> None:
+async def test_samples_go_in_rounds_until_the_pass_rate_is_surely_outside_the_band(
+    tmp_path: Path,
+) -> None:
     write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
 
     def mixed(body: dict[str, Any]) -> Reply:
@@ -287,16 +354,30 @@ async def test_samples_go_in_rounds_until_the_pass_rate_is_surely_outside_the_ba
 
     prediction = {"pairs": 1, "samples": 8, "round": 2, "band": [0.3, 0.7]}
     async with serving(mixed) as script:
-        report = await finished(served(tmp_path, script.url, source={"path": "rows.jsonl"}, prediction=prediction,
-                                       revision={"turns": 1}))  # fmt: skip
+        report = await finished(
+            served(
+                tmp_path,
+                script.url,
+                source={"path": "rows.jsonl"},
+                prediction=prediction,
+                revision={"turns": 1},
+            )
+        )
     lines = {line["direction"]: line for line in rows(tmp_path / "out" / "questions.jsonl")}
     told = {d: (line["asked"], line["wanted"], line["pass_rate"]) for d, line in lines.items()}
-    assert told == {"input": (8, 8, 0.5), "output": (6, 8, 0.0)}  # after 6 wrong ones 2 of 8 is the best there can be
+    assert told == {
+        "input": (8, 8, 0.5),
+        "output": (6, 8, 0.0),
+    }  # after 6 wrong ones 2 of 8 is the best there can be
     assert report["samples_saved"] == 2
-    assert sorted(body["seed"] for body in script.asked if "seed" in body) == sorted([*range(8), *range(6)])
+    assert sorted(body["seed"] for body in script.asked if "seed" in body) == sorted(
+        [*range(8), *range(6)]
+    )
 
 
-async def test_a_predicted_input_outside_its_domain_is_tagged_or_judged_wrong_as_set(tmp_path: Path) -> None:
+async def test_a_predicted_input_outside_its_domain_is_tagged_or_judged_wrong_as_set(
+    tmp_path: Path,
+) -> None:
     write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
 
     def outside(body: dict[str, Any]) -> Reply:
@@ -309,18 +390,38 @@ async def test_a_predicted_input_outside_its_domain_is_tagged_or_judged_wrong_as
     verdicts = {}
     for domain in ("tag", "require"):
         async with serving(outside) as script:
-            await finished(served(tmp_path, script.url, source={"path": "rows.jsonl"}, output={"dir": domain},
-                                  verification={"domain": domain}, prediction={"pairs": 1, "directions": ["input"]}))  # fmt: skip
+            await finished(
+                served(
+                    tmp_path,
+                    script.url,
+                    source={"path": "rows.jsonl"},
+                    output={"dir": domain},
+                    verification={"domain": domain},
+                    prediction={"pairs": 1, "directions": ["input"]},
+                )
+            )
         (row,) = samples(tmp_path / domain).values()
-        verdicts[domain] = (row["meta"]["turns"][0]["verdict"], "out_of_domain" in row["meta"]["tags"])
+        verdicts[domain] = (
+            row["meta"]["turns"][0]["verdict"],
+            "out_of_domain" in row["meta"]["tags"],
+        )
     assert verdicts == {"tag": ("right", True), "require": ("wrong", True)}
 
 
-async def test_no_key_is_in_anything_that_a_run_leaves_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_key_is_in_anything_that_a_run_leaves_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("THE_KEY", "sk-do-not-tell")
     write_rows(tmp_path / "rows.jsonl", {"content": "def real(): ..."})
     async with serving(answered) as script:
-        await finished(served(tmp_path, script.url, model={"api_key_env": "THE_KEY"}, source={"path": "rows.jsonl"}))
+        await finished(
+            served(
+                tmp_path,
+                script.url,
+                model={"api_key_env": "THE_KEY"},
+                source={"path": "rows.jsonl"},
+            )
+        )
         assert script.headers[0]["Authorization"] == "Bearer sk-do-not-tell"
     for path in (tmp_path / "out").iterdir():
         assert b"sk-do-not-tell" not in path.read_bytes(), path.name

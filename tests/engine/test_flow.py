@@ -1,4 +1,5 @@
-"""The flow: every graph with bounded loops ends, every ticket comes home, failures stay where they belong."""
+"""The flow: every graph with bounded loops ends, every ticket comes home, failures stay where they
+belong."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -77,7 +78,8 @@ def single(stage: Callable[[Token], Awaitable[RowsOut]], sink: Kept, **options: 
 
 @dataclass(frozen=True)
 class Shape:
-    """A random graph: for each node, where its records go, as (node, copies); edges back are used up by rounds."""
+    """A random graph: for each node, where its records go, as (node, copies); edges back are used
+    up by rounds."""
 
     edges: tuple[tuple[tuple[int, int], ...], ...]
     workers: tuple[int, ...]
@@ -91,7 +93,8 @@ class Shape:
 def shapes(draw: st.DrawFn) -> Shape:
     count = draw(st.integers(1, 5))
     edges = tuple(
-        tuple(draw(st.lists(st.tuples(st.integers(0, count - 1), st.integers(1, 2)), max_size=2))) for _ in range(count)
+        tuple(draw(st.lists(st.tuples(st.integers(0, count - 1), st.integers(1, 2)), max_size=2)))
+        for _ in range(count)
     )
     workers = tuple(draw(st.integers(1, 3)) for _ in range(count))
     return Shape(
@@ -123,8 +126,12 @@ def stage_of(shape: Shape, at: int) -> Callable[[Token], Awaitable[RowsOut]]:
 def test_any_graph_with_bounded_loops_ends_at_any_queue_size(shape: Shape) -> None:
     async def run() -> tuple[Kept, Flow]:
         sink = Kept()
-        nodes = [Node(f"n{at}", stage_of(shape, at), workers) for at, workers in enumerate(shape.workers)]
-        flow = Flow(nodes, TokenGraph(), sink, Window(shape.window, 10**6), queue_size=shape.queue_size)
+        nodes = [
+            Node(f"n{at}", stage_of(shape, at), workers) for at, workers in enumerate(shape.workers)
+        ]
+        flow = Flow(
+            nodes, TokenGraph(), sink, Window(shape.window, 10**6), queue_size=shape.queue_size
+        )
         async with flow, asyncio.timeout(20):
             for number in range(shape.rows):
                 await flow.enter(ticket(str(number)), Token(0, str(number), shape.rounds), "n0")
@@ -150,7 +157,9 @@ async def test_a_row_is_finished_only_when_its_last_descendant_settles() -> None
             await gate.wait()
         return (Row("rows", token.id, {}),)
 
-    async with Flow([Node("n0", split), Node("n1", end, 2)], TokenGraph(), sink, Window(4, 100)) as flow:
+    async with Flow(
+        [Node("n0", split), Node("n1", end, 2)], TokenGraph(), sink, Window(4, 100)
+    ) as flow:
         await flow.enter(ticket("x"), Token(0), "n0")
         while sink.rows != ["quick"]:
             await asyncio.sleep(0)
@@ -267,7 +276,9 @@ async def test_what_is_parked_is_taken_up_when_nothing_else_is_left() -> None:
     async with Flow([Node("n0", stage)], TokenGraph(), sink, Window(1, 10**6)) as flow:
         with flow.feeding():
             await flow.enter(ticket("poison"), Token(0, "poison", 1), "n0")
-            for number in range(3):  # the window has room for one: the parked one gave its place back
+            for number in range(
+                3
+            ):  # the window has room for one: the parked one gave its place back
                 await flow.enter(ticket(str(number)), Token(0, str(number)), "n0")
         await flow.quiet()
         assert (flow.window.live, flow.window.bytes) == (0, 0)
@@ -276,7 +287,8 @@ async def test_what_is_parked_is_taken_up_when_nothing_else_is_left() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "reason"), [(Rejected("no_code", "none there"), "no_code"), (JobRefused("too large"), "sandbox")]
+    ("raised", "reason"),
+    [(Rejected("no_code", "none there"), "no_code"), (JobRefused("too large"), "sandbox")],
 )
 async def test_a_rejected_record_is_counted_by_its_reason(raised: Exception, reason: str) -> None:
     sink = Kept()

@@ -1,4 +1,5 @@
-"""The journal: what it acknowledged is there after reopening, each row once, whatever the last process left behind."""
+"""The journal: what it acknowledged is there after reopening, each row once, whatever the last
+process left behind."""
 
 import json
 import os
@@ -40,13 +41,16 @@ async def test_a_row_is_on_disk_when_emit_returns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lost", [1, 5, 20, 39])
-async def test_what_a_kill_cut_off_is_appended_at_the_next_opening(tmp_path: Path, lost: int) -> None:
+async def test_what_a_kill_cut_off_is_appended_at_the_next_opening(
+    tmp_path: Path, lost: int
+) -> None:
     async with Journal(tmp_path) as journal:
         for number in range(3):
             await journal.emit("rows", str(number), {"n": number, "pad": "x"}, {})
     whole = (tmp_path / "rows.jsonl").read_bytes()
     assert whole.count(b"\n") == 3
-    # as a kill between commit and append leaves it: rows committed in the outbox, the file without their end
+    # as a kill between commit and append leaves it: rows committed in the outbox, the file without
+    # their end
     reopened = sqlite3.connect(tmp_path / "journal.sqlite")
     offset = 0
     for line in whole.splitlines(keepends=True):
@@ -186,7 +190,9 @@ async def test_damaged_pages_of_results_are_left_behind_and_the_rest_is_saved(
     bytes_[half : half + 8192] = b"\xff" * 8192
     path.write_bytes(bytes_)
     async with Journal(tmp_path) as journal:
-        there = [number for number in range(200) if await journal.effect(b"%d" % number) is not None]
+        there = [
+            number for number in range(200) if await journal.effect(b"%d" % number) is not None
+        ]
         assert await journal.marked(["row"]) == {"row": ""}
         await journal.record(b"new", b"value")
     assert 150 < len(there) < 200
@@ -202,7 +208,9 @@ async def test_a_file_that_is_no_journal_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", ["delete", "move", "replace"])
-async def test_a_file_that_goes_while_it_is_written_stops_the_run(tmp_path: Path, harm: str) -> None:
+async def test_a_file_that_goes_while_it_is_written_stops_the_run(
+    tmp_path: Path, harm: str
+) -> None:
     folder = tmp_path / "out"
     async with Journal(folder) as journal:
         await journal.emit("rows", "a", {"n": 1}, {})

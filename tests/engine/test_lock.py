@@ -26,7 +26,13 @@ def mounts(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("folder", "expected"),
-    [("/home/x", False), ("/data", True), ("/data/runs/a", True), ("/data/local disk/a", False), ("/database", False)],
+    [
+        ("/home/x", False),
+        ("/data", True),
+        ("/data/runs/a", True),
+        ("/data/local disk/a", False),
+        ("/database", False),
+    ],
 )
 def test_a_folder_is_shared_where_the_innermost_mount_is_a_network_file_system(
     tmp_path: Path, folder: str, expected: bool
@@ -45,7 +51,9 @@ def test_a_lock_names_its_holder_until_it_is_released(tmp_path: Path) -> None:
 def test_a_lock_of_another_host_counts_on_a_shared_disk_until_it_is_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.lock.shared", lambda _: True)  # this machine has no network file system
+    monkeypatch.setattr(
+        "engine.lock.shared", lambda _: True
+    )  # this machine has no network file system
     lock = Lock(tmp_path)
     lock.path.write_text(json.dumps({"pid": 7, "host": "elsewhere", "since": "2026-01-01"}))
     with pytest.raises(FolderInUse, match="process 7 on elsewhere since 2026-01-01"):

@@ -10,19 +10,28 @@ from engine.journal import Journal
 from engine.ports import Effects, JournalledSandbox, Made
 from sandbox import Clock, Guest, Limits, Run, Trace
 
-USUAL: dict[str, Any] = {"code": "def f(n): return n", "entrypoint": "f", "arguments": ['{"n": 1}'], "seed": 1}
+USUAL: dict[str, Any] = {
+    "code": "def f(n): return n",
+    "entrypoint": "f",
+    "arguments": ['{"n": 1}'],
+    "seed": 1,
+}
 
 
 @dataclass
 class Counted:
     """Stands for a sandbox: every run gives its own number."""
 
-    guest: Guest = field(default_factory=lambda: Guest("python", "3.11.1", "CPython", "Linux", (), ("numpy==2.0",)))
+    guest: Guest = field(
+        default_factory=lambda: Guest("python", "3.11.1", "CPython", "Linux", (), ("numpy==2.0",))
+    )
     limits: Limits = field(default_factory=Limits)
     version: int = 1
     runs: int = 0
 
-    async def run_many(self, code: str, entrypoint: str, arguments: list[str], **_: object) -> list[Run]:
+    async def run_many(
+        self, code: str, entrypoint: str, arguments: list[str], **_: object
+    ) -> list[Run]:
         self.runs += 1
         return [Run("ok", str(self.runs)) for _ in arguments]
 
@@ -46,16 +55,27 @@ async def ask(port: JournalledSandbox, **changes: Any) -> str | None:
     ],
     ids=lambda changes: next(iter(changes)),
 )
-async def test_a_run_is_another_one_where_anything_differs_that_it_may_depend_on(changes: dict[str, Any]) -> None:
+async def test_a_run_is_another_one_where_anything_differs_that_it_may_depend_on(
+    changes: dict[str, Any],
+) -> None:
     async with Journal(None) as journal:
         port = JournalledSandbox(Counted(), Effects(journal))  # type: ignore[arg-type]
-        assert [await ask(port), await ask(port), await ask(port, **changes), await ask(port)] == ["1", "1", "2", "1"]
+        assert [await ask(port), await ask(port), await ask(port, **changes), await ask(port)] == [
+            "1",
+            "1",
+            "2",
+            "1",
+        ]
 
 
 @pytest.mark.parametrize(
-    "other", [Counted(version=2), Counted(guest=Guest("python", "3.12.0", "CPython", "Linux", (), ("numpy==2.0",))),
-              Counted(guest=Guest("python", "3.11.1", "CPython", "Linux", (), ("numpy==2.1",)))]
-)  # fmt: skip
+    "other",
+    [
+        Counted(version=2),
+        Counted(guest=Guest("python", "3.12.0", "CPython", "Linux", (), ("numpy==2.0",))),
+        Counted(guest=Guest("python", "3.11.1", "CPython", "Linux", (), ("numpy==2.1",))),
+    ],
+)
 async def test_a_run_in_another_guest_or_harness_is_another_one(other: Counted) -> None:
     async with Journal(None) as journal:
         effects = Effects(journal)
@@ -65,7 +85,9 @@ async def test_a_run_in_another_guest_or_harness_is_another_one(other: Counted) 
 
 
 async def test_a_guest_elsewhere_with_the_same_packages_is_the_same(tmp_path: object) -> None:
-    moved = Counted(guest=Guest("/opt/python", "3.11.1", "CPython", "Linux", ("/opt/lib",), ("numpy==2.0",)))
+    moved = Counted(
+        guest=Guest("/opt/python", "3.11.1", "CPython", "Linux", ("/opt/lib",), ("numpy==2.0",))
+    )
     async with Journal(None) as journal:
         effects = Effects(journal)
         await ask(JournalledSandbox(Counted(), effects))  # type: ignore[arg-type]
@@ -73,7 +95,9 @@ async def test_a_guest_elsewhere_with_the_same_packages_is_the_same(tmp_path: ob
     assert moved.runs == 0
 
 
-async def test_who_asks_the_same_at_the_same_time_waits_and_one_who_goes_leaves_it_to_the_next() -> None:
+async def test_who_asks_the_same_at_the_same_time_waits_and_one_who_goes_leaves_it_to_the_next() -> (
+    None
+):
     started, made = asyncio.Event(), 0
 
     async def make() -> Made:

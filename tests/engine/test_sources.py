@@ -31,7 +31,9 @@ TEXT = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
         ("a.jsonl.zst", zstandard.compress(TEXT[:40]) + zstandard.compress(TEXT[40:])),
     ],
 )
-async def test_rows_are_read_alike_whatever_they_are_packed_in(tmp_path: Path, name: str, content: bytes) -> None:
+async def test_rows_are_read_alike_whatever_they_are_packed_in(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
     (tmp_path / name).write_bytes(content)
     found = await read(tmp_path, name)
     assert [row.fields for row in found] == ROWS
@@ -56,12 +58,23 @@ async def test_a_folder_gives_its_source_files_sorted_and_no_hidden_ones(tmp_pat
 
 
 async def test_a_bad_line_is_a_row_with_its_number_and_the_next_one_is_fine(tmp_path: Path) -> None:
-    lines = [b'{"content": "ok"}', b"{not json", b'"text"', b'{"content": "\xff"}', b"", b'{"content": "last"}']
+    lines = [
+        b'{"content": "ok"}',
+        b"{not json",
+        b'"text"',
+        b'{"content": "\xff"}',
+        b"",
+        b'{"content": "last"}',
+    ]
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     found = await read(tmp_path, "a.jsonl")
     assert [(row.line, row.reason) for row in found] == [
-        (1, ""), (2, "not_json"), (3, "not_json"), (4, "not_utf8"), (6, ""),
-    ]  # fmt: skip
+        (1, ""),
+        (2, "not_json"),
+        (3, "not_json"),
+        (4, "not_utf8"),
+        (6, ""),
+    ]
 
 
 async def test_a_row_of_fifty_megabytes_is_refused_without_being_held(tmp_path: Path) -> None:

@@ -30,9 +30,22 @@ def model(body: dict[str, Any]) -> Reply:
 
 def run_of(base: Path, ledger: Ledger, limits: dict[str, Any], **options: Any) -> Any:
     write_rows(base / "rows.jsonl", *[{"content": f"def real(): {n}"} for n in range(FILES)])
-    main = {"base_url": ledger.script.url, "model": "m", "price": ledger.price, "concurrency": 4, **options}
-    return settings(base, models={"main": main}, source={"path": "rows.jsonl"}, limits=limits, prediction={"pairs": 1},
-                    transform={"max_tokens": 600}, inference={"max_tokens": 300})  # fmt: skip
+    main = {
+        "base_url": ledger.script.url,
+        "model": "m",
+        "price": ledger.price,
+        "concurrency": 4,
+        **options,
+    }
+    return settings(
+        base,
+        models={"main": main},
+        source={"path": "rows.jsonl"},
+        limits=limits,
+        prediction={"pairs": 1},
+        transform={"max_tokens": 600},
+        inference={"max_tokens": 300},
+    )
 
 
 async def spent(config: Any) -> dict[str, Any]:
@@ -45,7 +58,9 @@ async def spent(config: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["budget_usd", "budget_tokens"])
-async def test_the_bill_never_passes_the_budget_and_a_raised_one_goes_on(tmp_path: Path, name: str) -> None:
+async def test_the_bill_never_passes_the_budget_and_a_raised_one_goes_on(
+    tmp_path: Path, name: str
+) -> None:
     async with billing(model) as ledger:
         for share in (0.3, 0.6):
             limit = share * 0.06 if name == "budget_usd" else int(share * 40_000)
@@ -75,7 +90,9 @@ async def test_what_a_killed_process_had_under_way_counts_as_spent(tmp_path: Pat
     async with Journal(tmp_path / "out") as journal:
         await journal.lease(LeaseRow(b"one", "m", "inference", 1000, 500), {})
     async with Journal(tmp_path / "out") as journal:
-        spending = Spending({"main": ModelSettings(model="m", price=Price(input=1.0, output=2.0))}, LimitSettings())
+        spending = Spending(
+            {"main": ModelSettings(model="m", price=Price(input=1.0, output=2.0))}, LimitSettings()
+        )
         await spending.take_up(journal)
         assert spending.usd == pytest.approx(0.002)
         assert spending.roles()["inference"]["lost_calls"] == 1
@@ -97,7 +114,9 @@ async def test_a_call_waits_for_those_under_way_before_it_is_refused() -> None:
     spending.add("m", "inference", Usage(10, 10))
     await waiting
     spending.release("m", Usage(40, 20))
-    with pytest.raises(Unavailable, match="20 of 100 tokens are used, and the next call may take 90"):
+    with pytest.raises(
+        Unavailable, match="20 of 100 tokens are used, and the next call may take 90"
+    ):
         await spending.reserve("m", Usage(80, 10))
 
 
@@ -108,7 +127,9 @@ async def test_each_row_tells_its_cost(tmp_path: Path) -> None:
         usage = row["meta"]["usage"]
         tokens = [turn["usage"] for turn in row["meta"]["turns"]]
         assert usage["input_tokens"] == sum(one["input_tokens"] for one in tokens)
-        assert usage["usd"] == pytest.approx((usage["input_tokens"] + 3 * usage["output_tokens"]) / 1e6)
+        assert usage["usd"] == pytest.approx(
+            (usage["input_tokens"] + 3 * usage["output_tokens"]) / 1e6
+        )
 
 
 async def test_a_cancelled_call_is_not_forgotten(tmp_path: Path) -> None:
@@ -130,7 +151,13 @@ async def test_a_cancelled_call_is_not_forgotten(tmp_path: Path) -> None:
 
 async def test_what_an_earlier_version_has_counted_is_still_spent() -> None:
     spending = Spending({"main": ModelSettings(model="m", price=Price(input=1.0))}, LimitSettings())
-    spending.load({"spent|m|calls": 3, "spent|m|input_tokens": 2_000_000, "spent|m|inference|input_tokens": 1_000_000})
+    spending.load(
+        {
+            "spent|m|calls": 3,
+            "spent|m|input_tokens": 2_000_000,
+            "spent|m|inference|input_tokens": 1_000_000,
+        }
+    )
     assert spending.usd == pytest.approx(3.0)
 
 

@@ -1,4 +1,5 @@
-"""Whole runs in bad weather: the rows are those of the calm run, whatever the servers do, and the run ends."""
+"""Whole runs in bad weather: the rows are those of the calm run, whatever the servers do, and the
+run ends."""
 
 import email.utils
 import json
@@ -35,7 +36,9 @@ KINDS: dict[str, Callable[[Reply], Reply]] = {
     "empty": lambda _: Reply({"choices": []}),
     "null": lambda _: said(None),
     "garbage": lambda _: Reply('{"choices": [{"mess'),
-    "error with status 200": lambda _: Reply({"error": {"message": "upstream failed", "code": 502}}),
+    "error with status 200": lambda _: Reply(
+        {"error": {"message": "upstream failed", "code": 502}}
+    ),
     "drip": lambda good: replace(good, drip=True),
     "no usage": lambda good: replace(good, body={**good.body, "usage": None}),
 }
@@ -49,7 +52,11 @@ def model(body: dict[str, Any]) -> Reply:
     if "Problem Statement" in text:
         return said("DECLINED: trivial no" if "real_3" in text else reply_of(SECTIONS))
     chance = random.Random(json.dumps(body["messages"]))
-    return said(f'{{"output": {chance.randint(3, 8)}}}' if '{"output"' in text else '{"input": {"a": 1, "b": 1}}')
+    return said(
+        f'{{"output": {chance.randint(3, 8)}}}'
+        if '{"output"' in text
+        else '{"input": {"a": 1, "b": 1}}'
+    )
 
 
 @dataclass
@@ -65,14 +72,23 @@ class Weather:
         chance = random.Random(f"{text} {self.seen[text]}")
         self.seen[text] += 1
         good = model(body)
-        return KINDS[chance.choice(self.kinds)](good) if self.kinds and chance.random() < self.share else good
+        return (
+            KINDS[chance.choice(self.kinds)](good)
+            if self.kinds and chance.random() < self.share
+            else good
+        )
 
 
 def run_of(base: Path, url: str | list[str], out: str, **options: Any) -> Config:
     write_rows(base / "rows.jsonl", *[{"content": f"def real_{n}(): ..."} for n in range(FILES)])
     main = {"base_url": url, "model": "m", "timeout_s": 0.4, "concurrency": 8, **options}
-    return settings(base, models={"main": main}, source={"path": "rows.jsonl"}, prediction={"pairs": 1},
-                    output={"dir": out})  # fmt: skip
+    return settings(
+        base,
+        models={"main": main},
+        source={"path": "rows.jsonl"},
+        prediction={"pairs": 1},
+        output={"dir": out},
+    )
 
 
 def told(folder: Path) -> dict[str, Any]:
@@ -93,7 +109,11 @@ async def ended(config: Config, world: World | None = None) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["all of them", *(kind if kind in USUAL else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS)]
+    "kind",
+    [
+        "all of them",
+        *(kind if kind in USUAL else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS),
+    ],
 )
 async def test_the_rows_are_those_of_the_calm_run(tmp_path: Path, kind: str) -> None:
     weather = Weather([*KINDS] if kind == "all of them" else [kind])
@@ -110,7 +130,10 @@ async def test_a_clock_that_jumps_changes_nothing(tmp_path: Path) -> None:
     weather = Weather(["429"])
 
     def reply(body: dict[str, Any]) -> Reply:
-        found, soon = weather.reply(body), {"Retry-After": email.utils.formatdate(time.time() + 9, usegmt=True)}
+        found, soon = (
+            weather.reply(body),
+            {"Retry-After": email.utils.formatdate(time.time() + 9, usegmt=True)},
+        )
         return replace(found, headers=soon) if found.status == 429 else found
 
     async with serving(model) as calm, serving(reply) as bad:
@@ -120,7 +143,11 @@ async def test_a_clock_that_jumps_changes_nothing(tmp_path: Path) -> None:
 
 
 async def test_dead_addresses_among_several_cost_no_row(tmp_path: Path) -> None:
-    async with serving(model) as one, serving(Weather(["500"], 1.0).reply) as ill, serving(model) as two:
+    async with (
+        serving(model) as one,
+        serving(Weather(["500"], 1.0).reply) as ill,
+        serving(model) as two,
+    ):
         await ended(run_of(tmp_path, one.url, "calm"))
         urls = [one.url, "http://127.0.0.1:9/v1", ill.url, two.url]
         await ended(run_of(tmp_path, urls, "bad"))
@@ -142,14 +169,18 @@ async def test_a_poison_request_is_asked_once_more_at_the_end_and_then_a_reject_
     async with serving(poisoned) as script:
         config = run_of(tmp_path, script.url, "out", attempts=3)
         await ended(config)
-        (reject,) = [row for row in rows(tmp_path / "out" / "rejects.jsonl") if row["reason"] != "declined"]
+        (reject,) = [
+            row for row in rows(tmp_path / "out" / "rejects.jsonl") if row["reason"] != "declined"
+        ]
         assert (reject["reason"], reject["kind"]) == ("gave_up", "file")
         asked = [json.dumps(body) for body in script.asked]
         poison = next(text for text in asked if "real_0" in text and "Problem Statement" in text)
         assert asked.count(poison) >= 2 * 3  # its attempts, and those of the end
         assert asked[-3:] == [poison] * 3
         mended = True
-        async with Engine(config, again=Again(retry="gave_up"), world=FakeClock().world()) as engine:
+        async with Engine(
+            config, again=Again(retry="gave_up"), world=FakeClock().world()
+        ) as engine:
             await engine.run()
         await ended(run_of(tmp_path, script.url, "calm"))
     assert told(tmp_path / "out")["samples"] == told(tmp_path / "calm")["samples"]
@@ -164,8 +195,17 @@ async def test_one_poisoned_sample_leaves_the_others_of_its_question_alone(tmp_p
         prediction = config.prediction.model_copy(update={"samples": 3})
         await ended(config.model_copy(update={"prediction": prediction}))
     assert {row["meta"]["sample"] for row in samples(tmp_path / "out").values()} == {0, 2}
-    rejects = [row for row in rows(tmp_path / "out" / "rejects.jsonl") if row["reason"] == "gave_up"]
+    rejects = [
+        row for row in rows(tmp_path / "out" / "rejects.jsonl") if row["reason"] == "gave_up"
+    ]
     assert {row["kind"] for row in rejects} == {"sample"}
     assert len(rejects) == 2 * (FILES - 1)
     assert {line["samples"] for line in rows(tmp_path / "out" / "questions.jsonl")} == {2}
-    assert max(Counter(json.dumps(body) for body in script.asked if body.get("seed") in (0, 2)).values()) == 1
+    assert (
+        max(
+            Counter(
+                json.dumps(body) for body in script.asked if body.get("seed") in (0, 2)
+            ).values()
+        )
+        == 1
+    )

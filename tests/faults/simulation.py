@@ -1,9 +1,11 @@
-"""A run of the shipping flow, window, tickets, ports, journal and outbox under virtual time, killed wherever a seed says.
+"""A run of the shipping flow, window, tickets, ports, journal and outbox under virtual time, killed
+wherever a seed says.
 
     python -m tests.faults.simulation [RUNS] [FIRST SEED]      (10000 0)
 
-The stages are small and follow from their input alone, so that the right rows are known without running. Prints what
-was killed where and how fast; a failing seed is printed and gives the same failure again.
+The stages are small and follow from their input alone, so that the right rows are known without
+running. Prints what was killed where and how fast; a failing seed is printed and gives the same
+failure again.
 """
 
 import asyncio
@@ -95,7 +97,8 @@ class World:
         self.chance = random.Random(self.seed)
 
     async def call(self, effects: Effects, what: str, id_: str) -> int:
-        """A model call or sandboxed run: some virtual time, an answer that follows from the request."""
+        """A model call or sandboxed run: some virtual time, an answer that follows from the
+        request."""
 
         async def make() -> Made:
             self.billed[f"{what} {id_}"] += 1
@@ -111,7 +114,9 @@ class World:
         async def transform(item: Item) -> tuple[Any, ...]:
             if await self.call(effects, "transform", item.id) < 20:
                 raise Rejected("declined", item.id)
-            return *(Item(id_, "question", "ask") for id_ in self.questions(item.id)), Tally(item.id, {"asked": 1})
+            return *(Item(id_, "question", "ask") for id_ in self.questions(item.id)), Tally(
+                item.id, {"asked": 1}
+            )
 
         async def ask(item: Item) -> tuple[Any, ...]:
             if await self.call(effects, "ask", f"{item.id} {item.turn}") < 5:
@@ -121,7 +126,14 @@ class World:
         async def judge(item: Item) -> tuple[Any, ...]:
             right = await self.call(effects, "judge", f"{item.id} {item.turn}") < 40
             if right or item.turn + 1 == TURNS:
-                return (Row("samples", item.id, {"id": item.id, "turn": item.turn, "right": right}, {"samples": 1}),)
+                return (
+                    Row(
+                        "samples",
+                        item.id,
+                        {"id": item.id, "turn": item.turn, "right": right},
+                        {"samples": 1},
+                    ),
+                )
             return (Item(item.id, "question", "ask", item.turn + 1),)
 
         return [
@@ -156,13 +168,17 @@ class World:
             window = Window(self.chance.choice((1, 3, 8)), 10**9)
             sink = Boundaries(journal, "samples")
             queue_size = self.chance.choice((1, 4, 64))
-            async with Flow(self.nodes(Effects(journal)), Graph(), sink, window, queue_size=queue_size) as flow:
+            async with Flow(
+                self.nodes(Effects(journal)), Graph(), sink, window, queue_size=queue_size
+            ) as flow:
                 done = await journal.marked([f"f{n}" for n in range(self.files)])
                 for file in (f"f{n}" for n in range(self.files)):
                     if file not in done:
                         try:
                             await flow.enter(
-                                Ticket(file, Origin(file), 10), Item(file, "file", "transform"), "transform"
+                                Ticket(file, Origin(file), 10),
+                                Item(file, "file", "transform"),
+                                "transform",
                             )
                         except WindowClosed:
                             break
@@ -170,7 +186,9 @@ class World:
                 if flow.failure is not None:
                     raise flow.failure
                 assert (window.live, window.bytes) == (0, 0), "credit was not returned"
-                assert all(flow.counts.live(kind) == 0 for kind in flow.counts.read), "something was lost on the way"
+                assert all(flow.counts.live(kind) == 0 for kind in flow.counts.read), (
+                    "something was lost on the way"
+                )
 
     def run(self, folder: Path) -> None:
         """The run to its end, under its kills; checks all that was promised."""
@@ -186,7 +204,9 @@ class World:
         lines = path.read_text().splitlines() if path.exists() else []
         assert sorted(json.loads(line)["id"] for line in lines) == sorted(rejects)
         twice = sum(count - 1 for count in self.billed.values())
-        assert twice <= self.kills * 3 * self.lanes, f"{twice} calls were paid twice in {self.kills} kills"
+        assert twice <= self.kills * 3 * self.lanes, (
+            f"{twice} calls were paid twice in {self.kills} kills"
+        )
 
     def lived(self, folder: Path) -> bool:
         """One process; False if it was killed."""
@@ -211,13 +231,16 @@ class World:
     def follow(folder: Path, seen: list[str]) -> None:
         """A reader that takes the whole lines which are new to it."""
         path = folder / "samples.jsonl"
-        whole = path.read_bytes().rpartition(b"\n")[0].decode().splitlines() if path.exists() else []
+        whole = (
+            path.read_bytes().rpartition(b"\n")[0].decode().splitlines() if path.exists() else []
+        )
         assert whole[: len(seen)] == seen, "what a reader has seen was changed"
         seen += whole[len(seen) :]
 
 
 def buried(loop: Loop, journal: Journal) -> None:
-    """Ends what a killed process leaves in this one; its journal has gone, so that nothing more is written."""
+    """Ends what a killed process leaves in this one; its journal has gone, so that nothing more is
+    written."""
     tasks = asyncio.all_tasks(loop)
     journal._failed = MachineFailed("killed")
     journal._database.connection.close()
@@ -250,7 +273,10 @@ def simulate(runs: int, first: int = 0) -> Counter[str]:
 
 
 if __name__ == "__main__":
-    count, start = (int(sys.argv[1]) if sys.argv[1:] else 10_000), (int(sys.argv[2]) if sys.argv[2:] else 0)
+    count, start = (
+        (int(sys.argv[1]) if sys.argv[1:] else 10_000),
+        (int(sys.argv[2]) if sys.argv[2:] else 0),
+    )
     began = time.perf_counter()
     totals = simulate(count, start)
     taken_s = time.perf_counter() - began

@@ -1,4 +1,5 @@
-"""Any interleaving of writes, crashes and reopenings: the journal answers what it acknowledged, and the files hold it."""
+"""Any interleaving of writes, crashes and reopenings: the journal answers what it acknowledged, and
+the files hold it."""
 
 import asyncio
 import json
@@ -59,8 +60,8 @@ async def check(journal: Journal, known: Acknowledged, folder: Path) -> None:
 
 
 def crashed(folder: Path, cut_bytes: int, synced_bytes: int) -> Path:
-    """The folder as a loss of power leaves it: a copy made while the journal is open, whose rows' file lacks its last
-    bytes, but none that were synced."""
+    """The folder as a loss of power leaves it: a copy made while the journal is open, whose rows'
+    file lacks its last bytes, but none that were synced."""
     copy = Path(tempfile.mkdtemp(dir=folder.parent))
     shutil.copytree(folder, copy, dirs_exist_ok=True)
     path = copy / "rows.jsonl"

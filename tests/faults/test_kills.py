@@ -1,5 +1,5 @@
-"""Kill -9 at every named point and at random moments: nothing is lost, written twice or, but for what was in flight, paid
-twice. `pytest -m nightly tests/faults` makes 500 kills.
+"""Kill -9 at every named point and at random moments: nothing is lost, written twice or, but for
+what was in flight, paid twice. `pytest -m nightly tests/faults` makes 500 kills.
 """
 
 import asyncio
@@ -47,15 +47,22 @@ dir = "{out}"
 
 
 def model(body: dict[str, Any]) -> Reply:
-    """One model with an answer to every request that follows from the request alone; some are wrong, some declined."""
+    """One model with an answer to every request that follows from the request alone; some are
+    wrong, some declined."""
     text = body["messages"][0]["content"]
     if "Problem Statement" in text:
         number = int((re.search(r"def real_(\d+)", text) or ["", "0"])[1])
         if number % 5 == 4:
             return said("DECLINED: trivial nothing here")
-        return said(reply_of(replace(SECTIONS, statement=f"What is `a` after `b` steps of kind {number}?")))
+        return said(
+            reply_of(replace(SECTIONS, statement=f"What is `a` after `b` steps of kind {number}?"))
+        )
     chance = random.Random(json.dumps(body["messages"]))
-    return said(f'{{"output": {chance.randint(3, 8)}}}' if '{"output"' in text else '{"input": {"a": 1, "b": 1}}')
+    return said(
+        f'{{"output": {chance.randint(3, 8)}}}'
+        if '{"output"' in text
+        else '{"input": {"a": 1, "b": 1}}'
+    )
 
 
 @dataclass
@@ -79,7 +86,12 @@ Assailant = Callable[[asyncio.subprocess.Process], Coroutine[Any, Any, None]]
 
 
 async def run(
-    base: Path, out: str, url: str, fault: str = "", room_bytes: int = 0, assailant: Assailant | None = None
+    base: Path,
+    out: str,
+    url: str,
+    fault: str = "",
+    room_bytes: int = 0,
+    assailant: Assailant | None = None,
 ) -> int:
     """One process of the run; its exit status, negative when a signal ended it.
 
@@ -92,10 +104,16 @@ async def run(
 
     (base / f"{out}.toml").write_text(RUN.format(url=url, in_flight=IN_FLIGHT, out=out))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "engine", f"{out}.toml", cwd=base, env={**os.environ, "ENGINE_FAULT": fault, "PYTHONPATH": str(ROOT)},
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        sys.executable,
+        "-m",
+        "engine",
+        f"{out}.toml",
+        cwd=base,
+        env={**os.environ, "ENGINE_FAULT": fault, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
         preexec_fn=narrow,
-    )  # fmt: skip
+    )
     assailing = asyncio.create_task(assailant(process)) if assailant is not None else None
     _, told = await process.communicate()
     if assailing is not None:
@@ -103,19 +121,24 @@ async def run(
     assert process.returncode is not None
     assert process.returncode in (0, 3, -signal.SIGKILL), told.decode()
     if process.returncode == 3:
-        assert re.search(rb"cannot be written|cannot be opened|No space left|thread has ended", told), told.decode()
+        assert re.search(
+            rb"cannot be written|cannot be opened|No space left|thread has ended", told
+        ), told.decode()
         assert b"Traceback" not in told, told.decode()
     return process.returncode
 
 
 def consistent(out: Path) -> None:
-    """What a kill leaves: files that lack at most what the outbox holds, and no line that the journal does not know."""
+    """What a kill leaves: files that lack at most what the outbox holds, and no line that the
+    journal does not know."""
     with journal_of(out) as journal:
         for name, known in journal.execute("SELECT name, bytes FROM files"):
             path = out / f"{name}.jsonl"
             there = path.read_bytes() if path.exists() else b""
             assert len(there) <= known
-            for offset, line in journal.execute("SELECT offset, line FROM outbox WHERE file = ?", (name,)):
+            for offset, line in journal.execute(
+                "SELECT offset, line FROM outbox WHERE file = ?", (name,)
+            ):
                 part = there[offset : offset + len(line)]
                 assert line.startswith(part)
         accounted(out, journal)
@@ -135,12 +158,15 @@ def journal_of(out: Path) -> Iterator[sqlite3.Connection]:
 
 
 def accounted(out: Path, journal: sqlite3.Connection) -> None:
-    """read = finished + rejected, from the folder alone: each source row that is done has its program or its reject."""
+    """read = finished + rejected, from the folder alone: each source row that is done has its
+    program or its reject."""
     lines: dict[str, list[dict[str, Any]]] = {}
     for name in ("programs", "rejects"):
         path = out / f"{name}.jsonl"
         there = path.read_bytes() if path.exists() else b""
-        for offset, line in journal.execute("SELECT offset, line FROM outbox WHERE file = ? ORDER BY offset", (name,)):
+        for offset, line in journal.execute(
+            "SELECT offset, line FROM outbox WHERE file = ? ORDER BY offset", (name,)
+        ):
             there += line[max(0, len(there) - offset) :]
         lines[name] = [json.loads(line) for line in there.splitlines()]
     programs = {row["source"]["id"] for row in lines["programs"]}
@@ -151,26 +177,42 @@ def accounted(out: Path, journal: sqlite3.Connection) -> None:
         assert not ending or (id_, ending) in rejects
         kinds.update(json.loads(counts))
     assert sum(not ending for _, ending, _ in marks) <= len(programs)
-    assert kinds["kinds.file.read"] == len(marks) == kinds["kinds.file.finished"] + kinds["kinds.file.rejected"]
+    assert (
+        kinds["kinds.file.read"]
+        == len(marks)
+        == kinds["kinds.file.finished"] + kinds["kinds.file.rejected"]
+    )
     for kind in ("file", "program", "question"):
-        assert kinds[f"kinds.{kind}.read"] == kinds[f"kinds.{kind}.finished"] + kinds[f"kinds.{kind}.rejected"]
+        assert (
+            kinds[f"kinds.{kind}.read"]
+            == kinds[f"kinds.{kind}.finished"] + kinds[f"kinds.{kind}.rejected"]
+        )
     known = dict(journal.execute("SELECT name, count FROM counts WHERE name GLOB 'kinds.*'"))
     assert known == dict(kinds)
 
 
-async def killed_and_finished(base: Path, faults: Sequence[str | int | Assailant], files: int = FILES) -> int:
-    """Runs under the faults, one a process, then to the end; compares with the run that was left alone.
+async def killed_and_finished(
+    base: Path, faults: Sequence[str | int | Assailant], files: int = FILES
+) -> int:
+    """Runs under the faults, one a process, then to the end; compares with the run that was left
+    alone.
 
-    A fault is where to kill, how many bytes a file may have, or what is done to the process while it runs. Returns how
-    many of the processes recorded a result before they were killed.
+    A fault is where to kill, how many bytes a file may have, or what is done to the process while
+    it runs. Returns how many of the processes recorded a result before they were killed.
     """
-    write_rows(base / "code.jsonl", *[{"content": f"def real_{n}(a, b): ...", "path": f"{n}.py"} for n in range(files)])
+    write_rows(
+        base / "code.jsonl",
+        *[{"content": f"def real_{n}(a, b): ...", "path": f"{n}.py"} for n in range(files)],
+    )
     async with serving(model) as script:
         assert await run(base, "whole", script.url) == 0
         script.asked.clear()
         tail, kills, advanced = Tail(base / "out" / "samples.jsonl"), 0, 0
         for fault in faults:
-            switch, room_bytes = (fault if isinstance(fault, str) else ""), (fault if isinstance(fault, int) else 0)
+            switch, room_bytes = (
+                (fault if isinstance(fault, str) else ""),
+                (fault if isinstance(fault, int) else 0),
+            )
             assailant = fault if callable(fault) else None
             before = effects_of(base / "out")
             killed = await run(base, "out", script.url, switch, room_bytes, assailant) != 0
@@ -187,7 +229,9 @@ async def killed_and_finished(base: Path, faults: Sequence[str | int | Assailant
     assert ids(base / "out", "programs") == ids(base / "whole", "programs")
     assert ids(base / "out", "questions") == ids(base / "whole", "questions")
     assert ids(base / "out", "rejects") == ids(base / "whole", "rejects")
-    assert paid_twice(script) <= kills * 2 * IN_FLIGHT, "under way, or answered and not yet committed"
+    assert paid_twice(script) <= kills * 2 * IN_FLIGHT, (
+        "under way, or answered and not yet committed"
+    )
     source = json.loads((base / "out" / "report.json").read_text())["source"]
     assert source["read"] == files == source["finished"] + sum(source["rejected"].values())
     return advanced
@@ -196,7 +240,9 @@ async def killed_and_finished(base: Path, faults: Sequence[str | int | Assailant
 def effects_of(out: Path) -> int:
     """How many results the journal holds."""
     with journal_of(out) as journal:
-        found = journal.execute("SELECT count(*) FROM sqlite_master WHERE name = 'effects'").fetchone()[0]
+        found = journal.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name = 'effects'"
+        ).fetchone()[0]
         return int(journal.execute("SELECT count(*) FROM effects").fetchone()[0]) if found else 0
 
 
@@ -207,17 +253,24 @@ def ids(out: Path, name: str) -> list[str]:
 
 
 def paid_twice(script: Script) -> int:
-    return sum(count - 1 for count in Counter(json.dumps(body, sort_keys=True) for body in script.asked).values())
+    return sum(
+        count - 1
+        for count in Counter(json.dumps(body, sort_keys=True) for body in script.asked).values()
+    )
 
 
 async def test_killed_at_every_named_point_nothing_is_lost(tmp_path: Path) -> None:
-    await killed_and_finished(tmp_path, [f"{point}:{count}" for count in (6, 12) for point in POINTS])
+    await killed_and_finished(
+        tmp_path, [f"{point}:{count}" for count in (6, 12) for point in POINTS]
+    )
 
 
 @pytest.mark.slow
 async def test_killed_at_random_points_nothing_is_lost(tmp_path: Path) -> None:
     chance = random.Random(1)
-    await killed_and_finished(tmp_path, [f"{chance.choice(POINTS)}:{chance.randint(2, 30)}" for _ in range(6)])
+    await killed_and_finished(
+        tmp_path, [f"{chance.choice(POINTS)}:{chance.randint(2, 30)}" for _ in range(6)]
+    )
 
 
 async def test_a_disk_that_fills_up_stops_the_run_and_loses_nothing(tmp_path: Path) -> None:
@@ -258,7 +311,9 @@ async def test_a_killed_part_of_the_sandbox_costs_nothing(tmp_path: Path, role: 
 def disk(place: Path, size: str) -> Iterator[None]:
     """A small file system of its own; skips where this machine lets nobody make one."""
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], capture_output=True
+    )
     if mounted.returncode:
         pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
     try:
@@ -284,7 +339,9 @@ async def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path: Path, seed:
             while True:
                 file.write(bytes(4096))
 
-    async def free(process: asyncio.subprocess.Process) -> None:  # long before it has come to open the journal
+    async def free(
+        process: asyncio.subprocess.Process,
+    ) -> None:  # long before it has come to open the journal
         filler.unlink(missing_ok=True)
 
     with disk(tmp_path / "out", "8m"):
@@ -292,7 +349,9 @@ async def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path: Path, seed:
 
 
 @pytest.mark.slow
-async def test_a_folder_that_becomes_read_only_stops_the_run_and_loses_nothing(tmp_path: Path) -> None:
+async def test_a_folder_that_becomes_read_only_stops_the_run_and_loses_nothing(
+    tmp_path: Path,
+) -> None:
     def remount(how: str) -> Assailant:
         async def assail(process: asyncio.subprocess.Process) -> None:
             subprocess.run(["mount", "-o", f"remount,{how}", tmp_path / "out"], check=True)

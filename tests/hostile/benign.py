@@ -650,7 +650,14 @@ BENIGN: tuple[Case, ...] = (
                 found.append(traceback.format_exc().count("ValueError") > 0)
             return found
         """,
-        value=["ZeroDivisionError", "IndexError", "KeyError", "ValueError", "FileNotFoundError", True],
+        value=[
+            "ZeroDivisionError",
+            "IndexError",
+            "KeyError",
+            "ValueError",
+            "FileNotFoundError",
+            True,
+        ],
     ),
     _benign(
         "memory within bounds",

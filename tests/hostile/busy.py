@@ -9,7 +9,8 @@ _time = partial(case, "time")
 
 
 def _memory(name: str, told: str, text: str, **more: str) -> Case:
-    """One that is told to be out of memory may as well be out of time: both limits of the test are small."""
+    """One that is told to be out of memory may as well be out of time: both limits of the test are
+    small."""
     return case("memory", name, f"{told} timeout" if "memory" in told else told, text, **more)
 
 
@@ -717,7 +718,8 @@ MEMORY: tuple[Case, ...] = (
     ),
     _memory(
         "exceptions chained without end",
-        "memory timeout error crash",  # error, if only the last one is told; the chain may not come apart
+        # error, if only the last one is told; the chain may not come apart
+        "memory timeout error crash",
         """
         def f():
             last = None

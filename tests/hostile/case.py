@@ -4,7 +4,18 @@ import textwrap
 from dataclasses import dataclass
 
 STATUSES = frozenset({"ok", "error", "timeout", "memory", "denied", "crash", "invalid"})
-HOSTILE = ("time", "memory", "disk", "output", "process", "exit", "tamper", "secrets", "network", "kernel")
+HOSTILE = (
+    "time",
+    "memory",
+    "disk",
+    "output",
+    "process",
+    "exit",
+    "tamper",
+    "secrets",
+    "network",
+    "kernel",
+)
 KINDS = (*HOSTILE, "benign")
 
 TELLTALE = "ESCAPED"
@@ -15,7 +26,8 @@ SECRET = "hx-secret-"  # how the test process's secret begins
 
 @dataclass(frozen=True)
 class Case:
-    """One snippet. `f` is called with `arguments`, or with the `facts` about the host that the test fills in."""
+    """One snippet. `f` is called with `arguments`, or with the `facts` about the host that the test
+    fills in."""
 
     name: str
     kind: str

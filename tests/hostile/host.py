@@ -1,4 +1,5 @@
-"""The host as hostile code would like to change it: its secrets, doors and state, and what became of them."""
+"""The host as hostile code would like to change it: its secrets, doors and state, and what became
+of them."""
 
 import ctypes
 import os
@@ -14,7 +15,9 @@ from pathlib import Path
 
 from tests.hostile.case import MARKER, SECRET
 
-_ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER: a daemon that got away is still found among the descendants
+_ADOPT_ORPHANS = (
+    36  # PR_SET_CHILD_SUBREAPER: a daemon that got away is still found among the descendants
+)
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,16 @@ class Host:
         now = _state(self.files)
         found = [f"the host's {key} changed" for key in now if now[key] != self.before[key]]
         if _descriptors() > self.descriptors:
-            found.append(f"descriptors of the host are left open: {_descriptors()}, before {self.descriptors}")
+            found.append(
+                f"descriptors of the host are left open: {_descriptors()}, before {self.descriptors}"
+            )
         found += [f"a process is left: {each}" for each in sorted(_descendants() - self.processes)]
         found += [f"a file is left: {each}" for each in _left_files()]
-        found += [f"a door of the host was knocked at: {each.getsockname()}" for each in self.doors if _knocked(each)]
+        found += [
+            f"a door of the host was knocked at: {each.getsockname()}"
+            for each in self.doors
+            if _knocked(each)
+        ]
         return found
 
 
@@ -81,7 +90,9 @@ def watched_host(tmp_path: Path) -> Iterator[Host]:
         )
 
 
-def _canary(stack: ExitStack, path: Path, secret: str, mode: int, or_else: Path | None = None) -> Path:
+def _canary(
+    stack: ExitStack, path: Path, secret: str, mode: int, or_else: Path | None = None
+) -> Path:
     try:
         path.write_text(secret)
     except OSError:
@@ -170,14 +181,34 @@ def _left_files() -> list[Path]:
     paths = sysconfig.get_paths()
     home, here = Path.home(), Path.cwd()
     tops = {
-        Path(each) for each in ("/", "/tmp", "/var/tmp", "/dev", "/dev/shm", "/run", "/etc", "/usr", "/opt", "/var")
+        Path(each)
+        for each in (
+            "/",
+            "/tmp",
+            "/var/tmp",
+            "/dev",
+            "/dev/shm",
+            "/run",
+            "/etc",
+            "/usr",
+            "/opt",
+            "/var",
+        )
     }
-    tops |= {home, here, here.parent, Path(paths["purelib"]), Path(paths["stdlib"]), Path(sys.prefix)}
+    tops |= {
+        home,
+        here,
+        here.parent,
+        Path(paths["purelib"]),
+        Path(paths["stdlib"]),
+        Path(sys.prefix),
+    }
     return [each for top in tops if top.is_dir() for each in top.iterdir() if MARKER in each.name]
 
 
 def _descendants() -> frozenset[str]:
-    """Living processes whose chain of parents comes to this one; a dead one that waits to be counted is none."""
+    """Living processes whose chain of parents comes to this one; a dead one that waits to be
+    counted is none."""
     parents: dict[int, int] = {}
     names: dict[int, str] = {}
     for folder in Path("/proc").iterdir():

@@ -1,4 +1,5 @@
-"""Code that reaches for the network, and code that asks the kernel for what no program here needs."""
+"""Code that reaches for the network, and code that asks the kernel for what no program here
+needs."""
 
 from functools import partial
 
@@ -369,7 +370,8 @@ NETWORK: tuple[Case, ...] = (
 
 
 def _refused(name: str, arguments: str = "", also: str = "", title: str = "") -> Case:
-    """A call that no allowlist has: refused, unknown, or the end of the run; reached with an error is too far."""
+    """A call that no allowlist has: refused, unknown, or the end of the run; reached with an error
+    is too far."""
     extra = f", also=({also},)" if also else ""
     call = f"must_refuse({', '.join(filter(None, [repr(name), arguments]))}{extra})"
     return _kernel(title or name, "denied error", f"def f():\n    return {call}\n", head=KERNEL)
@@ -433,8 +435,12 @@ _CALLS = (
     _refused("memfd_secret", "0"),
     _refused("setgroups", "0, None"),
     _refused("mlockall", "3", also="errno.ENOMEM"),
-    _refused("personality", "0x0040000 | 0x0400000", title="personality with pages that are read and run"),
-    _refused("sched_setscheduler", "0, 1, ctypes.byref(ctypes.c_int(99))", title="real-time priority"),
+    _refused(
+        "personality", "0x0040000 | 0x0400000", title="personality with pages that are read and run"
+    ),
+    _refused(
+        "sched_setscheduler", "0, 1, ctypes.byref(ctypes.c_int(99))", title="real-time priority"
+    ),
     _refused("sched_setattr", f"0, {_ROOM}, 0", also="errno.EINVAL", title="deadline scheduling"),
 )
 

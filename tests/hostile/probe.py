@@ -1,4 +1,5 @@
-"""Harmless code that tells what surrounds a run: it must tell the same in every run of every box."""
+"""Harmless code that tells what surrounds a run: it must tell the same in every run of every
+box."""
 
 import textwrap
 
@@ -70,7 +71,8 @@ PROBE = textwrap.dedent(
 )
 ARGUMENTS = '{"n": 100}'
 
-# These look for walls and hurt nobody where there are none. Each gives the list of what it could reach.
+# These look for walls and hurt nobody where there are none. Each gives the list of what it could
+# reach.
 WALL_OF_FILES = textwrap.dedent(
     """
     import os

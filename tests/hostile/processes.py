@@ -1,4 +1,5 @@
-"""Code that starts, signals or becomes another process, and code that ends its own before it has answered."""
+"""Code that starts, signals or becomes another process, and code that ends its own before it has
+answered."""
 
 from functools import partial
 
@@ -431,7 +432,8 @@ PROCESS: tuple[Case, ...] = (
     ),
     _process(
         "parent killed",
-        "denied error crash ok",  # the parent is out of sight, the run itself, or a first process that hears nothing
+        # the parent is out of sight, the run itself, or a first process that hears nothing
+        "denied error crash ok",
         """
         import os, signal
 
@@ -508,7 +510,8 @@ PROCESS: tuple[Case, ...] = (
     ),
     _process(
         "own group killed",
-        "crash denied error ok",  # the group of the run holds nobody else, or it holds the first of the namespace only
+        # the group of the run holds nobody else, or it holds the first of the namespace only
+        "crash denied error ok",
         """
         import os, signal
 
@@ -954,7 +957,8 @@ EXIT: tuple[Case, ...] = (
     ),
     _exit(
         "crash by the fault handler",
-        f"{_LOST} ok",  # the first process of a namespace does not die of a signal that it sends itself
+        # the first process of a namespace does not die of a signal that it sends itself
+        f"{_LOST} ok",
         """
         import faulthandler
 

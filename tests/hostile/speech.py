@@ -945,7 +945,8 @@ TAMPER: tuple[Case, ...] = (
         """,
         value=7,
     ),
-    # The run holds its own process: what it makes of its own answer is its choice, if the answer stays an answer.
+    # The run holds its own process: what it makes of its own answer is its choice, if the answer
+    # stays an answer.
     _tamper(
         "globals of the callers replaced",
         "ok error crash invalid timeout",

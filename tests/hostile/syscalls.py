@@ -1,4 +1,5 @@
-"""System call numbers by machine, and the prelude with which a snippet enters the kernel past the C library."""
+"""System call numbers by machine, and the prelude with which a snippet enters the kernel past the C
+library."""
 
 # From 424 on both machines count alike.
 _SHARED = {

@@ -1,4 +1,5 @@
-"""Hostile code against the real walls: what each case may come to, and that neither later runs nor the host notice."""
+"""Hostile code against the real walls: what each case may come to, and that neither later runs nor
+the host notice."""
 
 import asyncio
 import importlib.util
@@ -26,7 +27,10 @@ SMALL_NUMBERS = frozenset(map(str, range(10)))
 STDOUT_CHARS = 1 << 20
 ERROR_CHARS = 1 << 16
 
-LEVELS = ("auto", *(pytest.param(level, marks=pytest.mark.slow) for level in ("bubblewrap", "landlock")))
+LEVELS = (
+    "auto",
+    *(pytest.param(level, marks=pytest.mark.slow) for level in ("bubblewrap", "landlock")),
+)
 EXCUSED = {
     "bubblewrap": {
         "empty files without number": "its folder has no bound on the number of files but a look every 0.1 s",
@@ -43,7 +47,9 @@ EXCUSED = {
     },
 }
 
-walled = pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's own: namespaces, seccomp, Landlock")
+walled = pytest.mark.skipif(
+    sys.platform != "linux", reason="the walls are Linux's own: namespaces, seccomp, Landlock"
+)
 
 
 def test_cases_are_well_formed() -> None:
@@ -71,13 +77,18 @@ async def test_code_of_this_kind_comes_to_what_is_allowed_and_changes_nothing_el
     if BY_NAME.get(level, LADDER[0]).impossible():
         pytest.skip(BY_NAME[level].impossible())
     level = await _level(level)
-    cases = [case for case in CASES if case.kind == kind and case.name not in EXCUSED.get(level, ())]
+    cases = [
+        case for case in CASES if case.kind == kind and case.name not in EXCUSED.get(level, ())
+    ]
     found: list[str] = []
     with watched_host(tmp_path) as host:
         expected = await _fresh_answer(host, level)
         missing = {case.name: why for case in cases if (why := _missing(case, host))}
         waiting = iter([case for case in cases if case.name not in missing])
-        async with Sandbox(LIMITS, workers=LANES, isolation=level) as box, asyncio.TaskGroup() as lanes:
+        async with (
+            Sandbox(LIMITS, workers=LANES, isolation=level) as box,
+            asyncio.TaskGroup() as lanes,
+        ):
             for _ in range(LANES):
                 lanes.create_task(_lane(box, waiting, host, expected, found))
         found += host.changes()
@@ -94,12 +105,19 @@ async def test_hostile_neighbours_change_no_answer(tmp_path: Path) -> None:
     kinds = ("exit", "process", "output", "kernel")
     found: list[str] = []
     with watched_host(tmp_path) as host:
-        rough = [case for kind in kinds for case in [each for each in CASES if each.kind == kind][:6]]
+        rough = [
+            case for kind in kinds for case in [each for each in CASES if each.kind == kind][:6]
+        ]
         expected = await _fresh_answer(host, await _level("auto"))
         async with Sandbox(LIMITS, workers=LANES) as box:
             async with asyncio.TaskGroup() as group:
-                runs = [group.create_task(_answer(box, case.code, _arguments(case, host))) for case in rough]
-                probes = [group.create_task(_answer(box, PROBE, ARGUMENTS)) for _ in range(len(rough))]
+                runs = [
+                    group.create_task(_answer(box, case.code, _arguments(case, host)))
+                    for case in rough
+                ]
+                probes = [
+                    group.create_task(_answer(box, PROBE, ARGUMENTS)) for _ in range(len(rough))
+                ]
             for probe in probes:
                 found += _differences(probe.result(), expected)
         for case, run in zip(rough, runs, strict=True):
@@ -108,7 +126,9 @@ async def test_hostile_neighbours_change_no_answer(tmp_path: Path) -> None:
     assert not found, "\n".join(found)
 
 
-async def _lane(box: Sandbox, waiting: Iterator[Case], host: "Host", expected: str, found: list[str]) -> None:
+async def _lane(
+    box: Sandbox, waiting: Iterator[Case], host: "Host", expected: str, found: list[str]
+) -> None:
     for case in waiting:
         run = await _answer(box, case.code, _arguments(case, host))
         faults = list(_faults(case, run, host.secret))
@@ -133,9 +153,17 @@ async def _answer(box: Sandbox, code: str, arguments: str) -> Run | str:
 
 
 async def _be_sure_of_walls(box: Sandbox, host: "Host") -> None:
-    for code, names in ((WALL_OF_FILES, "private public source"), (WALL_OF_WRITES, ""), (WALL_OF_CALLS, "pid")):
-        seen = await _answer(box, code, json.dumps({name: host.facts[name] for name in names.split()}))
-        refused = isinstance(seen, Run) and (seen.status == "denied" or (seen.status, seen.value) == ("ok", "[]"))
+    for code, names in (
+        (WALL_OF_FILES, "private public source"),
+        (WALL_OF_WRITES, ""),
+        (WALL_OF_CALLS, "pid"),
+    ):
+        seen = await _answer(
+            box, code, json.dumps({name: host.facts[name] for name in names.split()})
+        )
+        refused = isinstance(seen, Run) and (
+            seen.status == "denied" or (seen.status, seen.value) == ("ok", "[]")
+        )
         if not refused:
             pytest.fail(f"no hostile code is run here, a wall is down: {_told(seen)}")
 
@@ -144,12 +172,15 @@ _resolved: dict[str, str] = {}
 
 
 async def _level(asked: str) -> str:
-    """The level by name, which for "auto" is what this machine can do; skips where that leaves files to be read."""
+    """The level by name, which for "auto" is what this machine can do; skips where that leaves
+    files to be read."""
     if asked not in _resolved:
         async with Sandbox(LIMITS, workers=1, isolation=asked) as box:
             _resolved[asked] = box.isolation
     if BY_NAME[_resolved[asked]].holds != LADDER[0].holds:
-        pytest.skip(f"this machine can do no more than {_resolved[asked]}, where hostile code is not safe to run")
+        pytest.skip(
+            f"this machine can do no more than {_resolved[asked]}, where hostile code is not safe to run"
+        )
     return _resolved[asked]
 
 
@@ -157,7 +188,8 @@ _fresh: dict[str, str] = {}
 
 
 async def _fresh_answer(host: "Host", level: str) -> str:
-    """What the probe tells in a box that has seen nothing else. Refuses to go on where there are no walls."""
+    """What the probe tells in a box that has seen nothing else. Refuses to go on where there are no
+    walls."""
     if level not in _fresh:
         async with Sandbox(LIMITS, workers=LANES, isolation=level) as box:
             await _be_sure_of_walls(box, host)
@@ -167,7 +199,9 @@ async def _fresh_answer(host: "Host", level: str) -> str:
             assert run.status == "ok", _told(run)
             assert run.value is not None
             assert json.loads(run.value)["files"] == []
-            assert not _differences(run, _fresh.setdefault(level, run.value)), "the probe does not tell the same twice"
+            assert not _differences(run, _fresh.setdefault(level, run.value)), (
+                "the probe does not tell the same twice"
+            )
     return _fresh[level]
 
 
@@ -181,7 +215,9 @@ def _missing(case: Case, host: "Host") -> str:
 
 
 def _arguments(case: Case, host: "Host") -> str:
-    return json.dumps({key: host.facts[key] for key in case.facts}) if case.facts else case.arguments
+    return (
+        json.dumps({key: host.facts[key] for key in case.facts}) if case.facts else case.arguments
+    )
 
 
 def _faults(case: Case, run: Run | str, secret: str) -> Iterator[str]:
@@ -190,7 +226,11 @@ def _faults(case: Case, run: Run | str, secret: str) -> Iterator[str]:
         return
     if run.status not in case.told:
         yield f"{_told(run)}, not {' or '.join(sorted(case.told))}"
-    elif run.status == "ok" and case.value is not None and _plain(run.value) != json.dumps(case.value, sort_keys=True):
+    elif (
+        run.status == "ok"
+        and case.value is not None
+        and _plain(run.value) != json.dumps(case.value, sort_keys=True)
+    ):
         yield f"returned {str(run.value)[:300]}, not {json.dumps(case.value)[:300]}"
     texts = [run.value or "", run.stdout or "", run.error or ""]
     if case.forbidden and any(case.forbidden in each for each in texts):
@@ -214,7 +254,8 @@ def _misshapen(run: Run, texts: list[str]) -> Iterator[str]:
             yield f"has text that UTF-8 does not have in {name}"
     measured = (run.cpu_s, run.wall_s, run.peak_memory_bytes)
     if not all(
-        0 <= each < bound for each, bound in zip(measured, (END_S, END_S, 2 * LIMITS.memory_bytes), strict=True)
+        0 <= each < bound
+        for each, bound in zip(measured, (END_S, END_S, 2 * LIMITS.memory_bytes), strict=True)
     ):
         yield f"was measured as {measured}"
 
@@ -242,4 +283,7 @@ def _differences(run: Run | str, expected: str) -> list[str]:
         return [f"the probe after it came to {_told(run)}"]
     found, wanted = json.loads(run.value), json.loads(expected)
     keys = sorted(key for key in wanted if found.get(key) != wanted[key])
-    return [f"changed the {key} of a later run: {str(found.get(key))[:200]}, not {wanted[key]}"[:500] for key in keys]
+    return [
+        f"changed the {key} of a later run: {str(found.get(key))[:200]}, not {wanted[key]}"[:500]
+        for key in keys
+    ]

@@ -1,4 +1,5 @@
-"""What every level of isolation promises of a call: one suite, one test a way to behave or misbehave."""
+"""What every level of isolation promises of a call: one suite, one test a way to behave or
+misbehave."""
 
 import asyncio
 import json
@@ -15,7 +16,14 @@ from sandbox.levels import LADDER, Level
 LIMITS = Limits(cpu_s=0.5, wall_s=0.5, memory_bytes=256 << 20, value_bytes=2000)
 PATIENT = replace(LIMITS, cpu_s=20.0, wall_s=20.0)
 SPAWNED = Level(
-    "spawned", False, False, False, frozenset(), "what macOS has, without its walls", spawned=True, system=""
+    "spawned",
+    False,
+    False,
+    False,
+    frozenset(),
+    "what macOS has, without its walls",
+    spawned=True,
+    system="",
 )
 LEVELS = {level.name: level for level in (*LADDER, SPAWNED)}
 PARAMETERS = ["auto", *(pytest.param(name, marks=pytest.mark.slow) for name in LEVELS)]
@@ -36,7 +44,9 @@ async def box(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     await opened.__aexit__(None, None, None)
 
 
-async def run(box: Sandbox, body: str, arguments: str = "{}", head: str = "", **options: object) -> Run:
+async def run(
+    box: Sandbox, body: str, arguments: str = "{}", head: str = "", **options: object
+) -> Run:
     code = f"{head}\ndef f(n=0, a=None):\n" + "\n".join("    " + line for line in body.split("\n"))
     return await box.run(code, "f", arguments, **options)  # type: ignore[arg-type]
 
@@ -49,7 +59,9 @@ async def test_a_value_comes_back_as_canonical_text_with_its_coercions(box: Sand
 
 
 async def test_arguments_are_json_text_and_arrive_as_they_were_written(box: Sandbox) -> None:
-    found = await run(box, "return [n, a]", '{"a": {"x": [1, 2.0, null]}, "n": 123456789012345678901234567890}')
+    found = await run(
+        box, "return [n, a]", '{"a": {"x": [1, 2.0, null]}, "n": 123456789012345678901234567890}'
+    )
     assert found.value == '[123456789012345678901234567890, {"x": [1, 2.0, null]}]'
 
 
@@ -70,21 +82,32 @@ async def test_arguments_are_json_text_and_arrive_as_they_were_written(box: Sand
         ("return 10 ** 5000", "digits"),
     ],
 )
-async def test_a_value_that_is_no_json_is_invalid_and_says_where(box: Sandbox, body: str, error: str) -> None:
+async def test_a_value_that_is_no_json_is_invalid_and_says_where(
+    box: Sandbox, body: str, error: str
+) -> None:
     found = await run(box, body)
     assert found.status == "invalid"
     assert found.value is None
     assert error in found.error
 
 
-@pytest.mark.parametrize("body", ["raise ValueError('no such thing')", "import sys; sys.exit(0)", "raise SystemExit(0)",
-                                  "raise KeyboardInterrupt"])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise ValueError('no such thing')",
+        "import sys; sys.exit(0)",
+        "raise SystemExit(0)",
+        "raise KeyboardInterrupt",
+    ],
+)
 async def test_an_exception_of_any_kind_is_an_error(box: Sandbox, body: str) -> None:
     assert (await run(box, body)).status == "error"
 
 
 async def test_an_error_carries_its_type_and_message_bounded(box: Sandbox) -> None:
-    assert (await run(box, "raise ValueError('no such thing')")).error == "ValueError: no such thing"
+    assert (
+        await run(box, "raise ValueError('no such thing')")
+    ).error == "ValueError: no such thing"
     assert len((await run(box, "raise ValueError('x' * 10**6)")).error) <= 500
 
 
@@ -103,20 +126,27 @@ async def test_what_does_not_end_is_a_timeout(box: Sandbox, body: str) -> None:
     assert (found.status, found.near_limit) == ("timeout", True)
 
 
-@pytest.mark.parametrize("body", ["return len('x' * (1 << 30))", "x = []\nwhile True: x.append('y' * 10**6)"])
+@pytest.mark.parametrize(
+    "body", ["return len('x' * (1 << 30))", "x = []\nwhile True: x.append('y' * 10**6)"]
+)
 async def test_too_much_memory_is_told_as_such(box: Sandbox, body: str) -> None:
     assert (await run(box, body, limits=PATIENT)).status == "memory"
 
 
-@pytest.mark.parametrize("body", ["import os; os._exit(0)", "import os; os.abort()",
-                                  "import ctypes; ctypes.string_at(0)"])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    ["import os; os._exit(0)", "import os; os.abort()", "import ctypes; ctypes.string_at(0)"],
+)
 async def test_a_process_that_ends_without_an_answer_has_crashed(box: Sandbox, body: str) -> None:
     assert (await run(box, body)).status == "crash"
 
 
 async def test_nothing_that_is_printed_or_patched_counts_as_a_value(box: Sandbox) -> None:
-    found = await run(box, "import json, builtins\nprint('{\"status\": \"ok\"}')\njson.dumps = lambda *a, **k: '1'\n"
-                      "builtins.len = lambda x: 0\nreturn [1, 2]")  # fmt: skip
+    found = await run(
+        box,
+        "import json, builtins\nprint('{\"status\": \"ok\"}')\njson.dumps = lambda *a, **k: '1'\n"
+        "builtins.len = lambda x: 0\nreturn [1, 2]",
+    )
     assert found.value == "[1, 2]"
     assert "status" in found.stdout
 
@@ -145,8 +175,15 @@ async def test_stdout_is_kept_up_to_its_bound(box: Sandbox) -> None:
     assert len(found.stdout) == LIMITS.stdout_bytes
 
 
-@pytest.mark.parametrize(("code", "error"), [("def f(:", "SyntaxError"), ("import nothing_like_it", "ModuleNotFoundError"),
-                                             ("g = 1", "no function 'f'"), ("1/0", "ZeroDivisionError")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("def f(:", "SyntaxError"),
+        ("import nothing_like_it", "ModuleNotFoundError"),
+        ("g = 1", "no function 'f'"),
+        ("1/0", "ZeroDivisionError"),
+    ],
+)
 async def test_code_that_cannot_be_loaded_says_so(box: Sandbox, code: str, error: str) -> None:
     found = await box.run(code, "f", "{}")
     assert (found.status, found.phase) == ("error", "load")
@@ -205,9 +242,14 @@ async def test_a_changed_argument_is_seen(box: Sandbox) -> None:
 
 
 async def test_draws_are_distinct_counted_and_the_same_for_the_same_seed(box: Sandbox) -> None:
-    code = ("import random\ndef g():\n    n = random.randint(0, 9)\n    if n == 3: raise ValueError(n)\n"
-            "    if n == 4: return {n}\n    if n == 5: return 'x' * 500\n    return n\n")  # fmt: skip
-    one, two = [await box.draw(code, "g", calls=400, distinct=50, seed=7, value_bytes=100, cpu_s=5.0) for _ in range(2)]
+    code = (
+        "import random\ndef g():\n    n = random.randint(0, 9)\n    if n == 3: raise ValueError(n)\n"
+        "    if n == 4: return {n}\n    if n == 5: return 'x' * 500\n    return n\n"
+    )
+    one, two = [
+        await box.draw(code, "g", calls=400, distinct=50, seed=7, value_bytes=100, cpu_s=5.0)
+        for _ in range(2)
+    ]
     few = await box.draw(code, "g", calls=400, distinct=2, seed=7, value_bytes=100, cpu_s=5.0)
     assert one.values == two.values
     assert sorted(one.values) == ["0", "1", "2", "6", "7", "8", "9"]
@@ -220,7 +262,13 @@ async def test_draws_are_distinct_counted_and_the_same_for_the_same_seed(box: Sa
 
 async def test_draws_that_do_not_end_are_a_timeout(box: Sandbox) -> None:
     found = await box.draw(
-        "def g():\n    while True: pass\n", "g", calls=9, distinct=9, seed=0, value_bytes=9, cpu_s=0.2
+        "def g():\n    while True: pass\n",
+        "g",
+        calls=9,
+        distinct=9,
+        seed=0,
+        value_bytes=9,
+        cpu_s=0.2,
     )
     assert found.run.status == "timeout"
 
@@ -230,7 +278,9 @@ async def test_files_of_a_job_are_gone_when_it_has_ended(box: Sandbox) -> None:
         "import os, tempfile\nopen('x', 'w').write('y')\nos.makedirs('deep/' * 50)\nos.chmod('deep', 0)\n"
         "os.symlink('/', 'root')\nreturn tempfile.gettempdir() == os.getcwd() == os.environ['HOME']"
     )
-    found = await run(box, left if LEVELS[box.isolation].own_root else left.replace("os.chmod('deep', 0)", "pass"))
+    found = await run(
+        box, left if LEVELS[box.isolation].own_root else left.replace("os.chmod('deep', 0)", "pass")
+    )
     if not LEVELS[box.isolation].writable:
         assert found.status == "denied"
     else:
@@ -239,7 +289,9 @@ async def test_files_of_a_job_are_gone_when_it_has_ended(box: Sandbox) -> None:
     assert {one.value for one in after} == {"[]"}
 
 
-async def test_numpy_values_become_plain_ones_and_its_numbers_follow_from_the_seed(box: Sandbox) -> None:
+async def test_numpy_values_become_plain_ones_and_its_numbers_follow_from_the_seed(
+    box: Sandbox,
+) -> None:
     pytest.importorskip("numpy", reason="the guest has no numpy")
     code = (
         "import numpy as np\ndef f(n):\n    return {'a': np.arange(n), 'b': np.float64(0.5), 'c': np.bool_(True),"
@@ -256,7 +308,10 @@ async def test_numpy_values_become_plain_ones_and_its_numbers_follow_from_the_se
 
 async def test_hash_seeds_order_sets_each_in_its_own_way_and_always_so(box: Sandbox) -> None:
     code = "def f(): return list({str(n) for n in range(50)})\n"
-    orders = [[(await box.run(code, "f", {}, hash_seed=seed)).value for _ in range(2)] for seed in HASH_SEEDS]
+    orders = [
+        [(await box.run(code, "f", {}, hash_seed=seed)).value for _ in range(2)]
+        for seed in HASH_SEEDS
+    ]
     assert all(one == two for one, two in orders)
     assert len({one for one, _ in orders}) == len(HASH_SEEDS)
 
@@ -274,7 +329,9 @@ async def test_a_clock_can_stand_still_for_all_that_measures(box: Sandbox) -> No
     assert found.value == "[true, 1600000000.0, 1600000000.0, true]"
 
 
-async def test_salt_changes_the_seeds_and_digests_of_the_code_itself_and_says_which(box: Sandbox) -> None:
+async def test_salt_changes_the_seeds_and_digests_of_the_code_itself_and_says_which(
+    box: Sandbox,
+) -> None:
     code = (
         "import hashlib, random, zlib\n"
         "TABLE = random.Random(7).random()\n"
@@ -288,7 +345,10 @@ async def test_salt_changes_the_seeds_and_digests_of_the_code_itself_and_says_wh
         await box.run_many(code, "f", ['{"n": 1}', '{"n": 2}'], salt=salt) for salt in (0, 0, 5, 6)
     ]
     assert [run.value for run in plain] == [run.value for run in again]
-    values = [[json.loads(runs[0].value or "")[place] for runs in (plain, salted, other)] for place in range(5)]
+    values = [
+        [json.loads(runs[0].value or "")[place] for runs in (plain, salted, other)]
+        for place in range(5)
+    ]
     assert all(len(set(three)) == 3 for three in values)
     told = ("seed 7", "seed 42", "seed 1", "digest md5", "digest crc32")
     assert (plain[0].salted, salted[0].salted, salted[1].salted[2]) == ((), told, "seed 2")
@@ -312,8 +372,13 @@ async def test_numpys_own_seeds_are_salted(box: Sandbox) -> None:
 
 async def test_all_or_nothing_ends_with_the_first_call_that_is_out_of_time(box: Sandbox) -> None:
     code = "def f(n):\n    while n:\n        pass\n    return n\n"
-    runs = await box.run_many(code, "f", ['{"n": 0}', '{"n": 1}', '{"n": 0}', '{"n": 1}'], limits=Limits(cpu_s=0.2),
-                              all_or_nothing=True)  # fmt: skip
+    runs = await box.run_many(
+        code,
+        "f",
+        ['{"n": 0}', '{"n": 1}', '{"n": 0}', '{"n": 1}'],
+        limits=Limits(cpu_s=0.2),
+        all_or_nothing=True,
+    )
     assert [run.status for run in runs] == ["ok", "timeout", "timeout", "timeout"]
     assert len({run.error for run in runs[1:]}) == 1
 
@@ -327,12 +392,18 @@ async def test_a_clock_is_shifted_for_all_who_ask_it_and_for_this_job_alone(box:
         "            datetime.now(timezone.utc).timestamp(), time.mktime(date.today().timetuple()) + now.hour * 3600,\n"
         "            datetime.utcnow().replace(tzinfo=timezone.utc).timestamp()]\n"
     )
-    real = [float(part) for part in str((await box.run(code, "f", {})).value).strip("[]").split(",")]
+    real = [
+        float(part) for part in str((await box.run(code, "f", {})).value).strip("[]").split(",")
+    ]
     later = await box.run(code, "f", {}, clock=Clock(shift_s=400 * 86400, zone="Asia/Kolkata"))
     assert later.value is not None, later
-    for was, now in zip(real, (float(part) for part in later.value.strip("[]").split(",")), strict=True):
+    for was, now in zip(
+        real, (float(part) for part in later.value.strip("[]").split(",")), strict=True
+    ):
         assert abs(now - was - 400 * 86400) < 7200
-    again = [float(part) for part in str((await box.run(code, "f", {})).value).strip("[]").split(",")]
+    again = [
+        float(part) for part in str((await box.run(code, "f", {})).value).strip("[]").split(",")
+    ]
     assert abs(again[0] - real[0]) < 3600
 
 
@@ -368,7 +439,9 @@ async def test_no_secret_of_the_environment_is_seen_inside(box: Sandbox) -> None
 async def test_a_cancelled_run_is_killed_and_its_place_is_free(box: Sandbox) -> None:
     slow = Limits(cpu_s=60, wall_s=60)
     for _ in range(3):
-        task = asyncio.create_task(box.run("import time\ndef f(): time.sleep(50)\n", "f", {}, limits=slow))
+        task = asyncio.create_task(
+            box.run("import time\ndef f(): time.sleep(50)\n", "f", {}, limits=slow)
+        )
         while not box.statistics().running:
             await asyncio.sleep(0)
         await run(box, "return 1")  # by now the other one has been sent
@@ -379,14 +452,20 @@ async def test_a_cancelled_run_is_killed_and_its_place_is_free(box: Sandbox) -> 
         while box.statistics().running:
             await asyncio.sleep(0)
     assert [
-        found.value for found in await asyncio.gather(*[run(box, "return n", f'{{"n": {n}}}') for n in range(9)])
+        found.value
+        for found in await asyncio.gather(
+            *[run(box, "return n", f'{{"n": {n}}}') for n in range(9)]
+        )
     ] == [str(n) for n in range(9)]
 
 
-async def test_what_a_sleeper_costs_is_blocked_time_and_what_a_worker_costs_is_not(box: Sandbox) -> None:
+async def test_what_a_sleeper_costs_is_blocked_time_and_what_a_worker_costs_is_not(
+    box: Sandbox,
+) -> None:
     slept = await run(box, "import time\ntime.sleep(0.3)\nreturn 1")
     worked = await run(
-        box, "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\nreturn 1"
+        box,
+        "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\nreturn 1",
     )
     quick = await run(box, "return 1")
     assert [one.near_limit for one in (slept, worked, quick)] == [True, True, False]

@@ -22,7 +22,10 @@ async def test_the_urgent_goes_before_the_patient_and_the_older_before_the_newer
         async with permits.permit(urgency):
             order.append(name)
 
-    tasks = [asyncio.create_task(wait(name, urgency)) for name, urgency in (("c", 2), ("a", 0), ("d", 2), ("b", 1))]
+    tasks = [
+        asyncio.create_task(wait(name, urgency))
+        for name, urgency in (("c", 2), ("a", 0), ("d", 2), ("b", 1))
+    ]
     await spin()
     assert permits.waiting == 4
     permits.release()
@@ -54,7 +57,9 @@ async def test_idle_is_told_when_a_permit_comes_free_and_nobody_waits() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=12), st.integers(1, 3))
-def test_no_permit_is_lost_whoever_is_cancelled(waiters: list[tuple[int, bool]], capacity: int) -> None:
+def test_no_permit_is_lost_whoever_is_cancelled(
+    waiters: list[tuple[int, bool]], capacity: int
+) -> None:
     async def check() -> None:
         permits = Permits(capacity)
 

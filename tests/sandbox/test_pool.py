@@ -40,13 +40,21 @@ async def sleeping(opened: Sandbox) -> asyncio.Task[object]:
 
 def jobs(opened: Sandbox) -> list[int]:
     """Process ids of the jobs that run: the children of the zygotes."""
-    return [job for worker in opened._live for zygote in children(worker.pid) for job in children(zygote)]
+    return [
+        job
+        for worker in opened._live
+        for zygote in children(worker.pid)
+        for job in children(zygote)
+    ]
 
 
 async def test_closing_the_sandbox_ends_what_runs_and_tells_its_callers() -> None:
     async with box() as opened:
         task = await sleeping(opened)
-        pids = [*jobs(opened), *(pid for worker in opened._live for pid in (worker.pid, *children(worker.pid)))]
+        pids = [
+            *jobs(opened),
+            *(pid for worker in opened._live for pid in (worker.pid, *children(worker.pid))),
+        ]
     with pytest.raises(SandboxError):
         await asyncio.wait_for(task, 5)
     assert len(pids) >= 3
@@ -63,7 +71,10 @@ async def test_a_killed_part_of_the_sandbox_is_replaced_and_its_job_run_again(vi
         while len(jobs(opened)) < 2:
             await asyncio.sleep(0)
         worker = next(iter(opened._live))
-        pids = [*children(worker.pid), *(job for zygote in children(worker.pid) for job in children(zygote))]
+        pids = [
+            *children(worker.pid),
+            *(job for zygote in children(worker.pid) for job in children(zygote)),
+        ]
         os.kill(worker.pid if victim == "launcher" else pids[0], signal.SIGKILL)
         assert [(await run).value for run in runs] == ["1", "1"]
         assert opened.statistics().lost == 1
@@ -75,7 +86,9 @@ async def test_a_kill_in_mid_self_test_does_not_lower_the_level() -> None:
         usual = opened.isolation
     sandbox = Sandbox(workers=1)
     opening = asyncio.create_task(sandbox.__aenter__())
-    while not (found := [pid for worker in sandbox._live if worker.jobs for pid in children(worker.pid)]):
+    while not (
+        found := [pid for worker in sandbox._live if worker.jobs for pid in children(worker.pid)]
+    ):
         await asyncio.sleep(0)
     os.kill(found[0], signal.SIGKILL)
     try:
@@ -147,7 +160,8 @@ async def test_a_job_that_kills_whatever_runs_it_is_refused_and_others_go_on() -
 
 
 async def kill_zygotes_that_sleep(opened: Sandbox) -> None:
-    """Kills every zygote that has had its job for a tenth of a second, as a fault of the job might."""
+    """Kills every zygote that has had its job for a tenth of a second, as a fault of the job
+    might."""
     while True:
         before = jobs(opened)
         await asyncio.sleep(0.1)
@@ -198,8 +212,12 @@ async def test_a_level_that_cannot_be_had_fails_closed_with_what_is_missing() ->
 
 
 async def test_a_level_that_promises_more_than_it_holds_does_not_pass_its_self_test() -> None:
-    boastful = Level("boastful", False, False, False, BY_NAME["namespaces"].holds, "honesty", system="")
-    with pytest.raises(IsolationMissing, match=r"a file outside is read.*a socket is made.*a process is started"):
+    boastful = Level(
+        "boastful", False, False, False, BY_NAME["namespaces"].holds, "honesty", system=""
+    )
+    with pytest.raises(
+        IsolationMissing, match=r"a file outside is read.*a socket is made.*a process is started"
+    ):
         async with box(isolation=boastful):
             pass
 
@@ -211,7 +229,9 @@ async def test_auto_never_takes_a_level_without_walls() -> None:
 
 async def test_what_is_installed_and_cannot_be_seen_is_reported() -> None:
     async with box() as opened:
-        assert "numpy" in opened.guest.modules or not any("numpy" in name for name in opened.guest.packages)
+        assert "numpy" in opened.guest.modules or not any(
+            "numpy" in name for name in opened.guest.packages
+        )
         assert all(": " in line for line in opened.guest.unseen)
         hidden = [
             str(Path(path))
@@ -247,7 +267,10 @@ async def test_a_missing_temporary_folder_is_the_sandboxs_error(tmp_path: Path) 
         "asyncio.run(main())\n"
     )
     out = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "import tempfile; tempfile.tempdir = '/nowhere/at/all'\n" + script, stdout=subprocess.PIPE
+        sys.executable,
+        "-c",
+        "import tempfile; tempfile.tempdir = '/nowhere/at/all'\n" + script,
+        stdout=subprocess.PIPE,
     )
     said, _ = await out.communicate()
     assert b"no temporary folder for the sandbox" in said
@@ -285,7 +308,9 @@ async def test_packages_behind_a_link_are_seen(tmp_path: Path) -> None:
     site.symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "theirs.py").write_text("value = 5\n")
     async with box(python=str(tmp_path / "venv" / "bin" / "python"), workers=1) as opened:
-        assert (await opened.run("import theirs\ndef f(): return theirs.value\n", "f", {})).value == "5"
+        assert (
+            await opened.run("import theirs\ndef f(): return theirs.value\n", "f", {})
+        ).value == "5"
 
 
 async def test_a_caller_that_goes_while_a_zygote_starts_leaves_nothing() -> None:

@@ -1,4 +1,5 @@
-"""Deadlines of a job's process, where /proc tells how long it waited for a core and where nothing does."""
+"""Deadlines of a job's process, where /proc tells how long it waited for a core and where nothing
+does."""
 
 import os
 import sys
@@ -14,7 +15,9 @@ SLEEPS = "import time; time.sleep(30)"
 WORKS = "while True: pass"
 NAPS = "import time\nwhile True:\n    time.sleep(0.001)\n    sum(range(20000))"
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and the CPU clocks of other processes")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="reads /proc and the CPU clocks of other processes"
+)
 
 
 def ended(code: str, *, listed: bool, cpu_s: float, wall_s: float) -> str:
@@ -23,9 +26,11 @@ def ended(code: str, *, listed: bool, cpu_s: float, wall_s: float) -> str:
     ours, theirs = os.pipe()
     pid = os.posix_spawn(sys.executable, [sys.executable, "-I", "-S", "-c", code], {})
     walls: Any = SimpleNamespace(
-        processes=os.open("/proc", os.O_PATH) if listed else None, patience_s=1.0, crowded=lambda: False,
+        processes=os.open("/proc", os.O_PATH) if listed else None,
+        patience_s=1.0,
+        crowded=lambda: False,
         plan=SimpleNamespace(seccomp=True),
-    )  # fmt: skip
+    )
     child = Child(Forked(pid, reading, b"t" * 16, b"e" * 16), Control(ours), walls)
     try:
         with pytest.raises(Ended) as found:
@@ -47,5 +52,7 @@ def test_who_uses_the_cpu_is_not_blocked(listed: bool) -> None:
     assert ended(WORKS, listed=listed, cpu_s=0.6, wall_s=0.2) == "CPU time over 0.6 s"
 
 
-def test_who_neither_works_nor_sleeps_for_long_is_stuck_in_the_end_even_where_nothing_tells_it() -> None:
+def test_who_neither_works_nor_sleeps_for_long_is_stuck_in_the_end_even_where_nothing_tells_it() -> (
+    None
+):
     assert ended(NAPS, listed=False, cpu_s=30.0, wall_s=0.1) == "blocked for over 0.1 s"

@@ -14,7 +14,8 @@ FOLDER = Path(__file__).parent / "answer_table"
 
 
 def exact(text: str) -> Any:
-    """JSON whose integers are kept as text, so that none is too long to be read and 5 is not 5.0."""
+    """JSON whose integers are kept as text, so that none is too long to be read and 5 is not
+    5.0."""
     return json.loads(text, parse_int=lambda digits: f"int {digits}")
 
 
@@ -37,6 +38,8 @@ def test_the_table_is_of_a_size() -> None:
 def test_each_reading_takes_what_the_table_says(row: Any) -> None:
     taken = {reading: find(row["text"], row["field"], reading) for reading in READINGS}
     wanted = {reading: row[reading] for reading in READINGS}
-    assert {reading: found and {"value": exact(found.text)} for reading, found in taken.items()} == wanted
+    assert {
+        reading: found and {"value": exact(found.text)} for reading, found in taken.items()
+    } == wanted
     reading: Reading = "strict"
     assert (taken[reading] is None) or taken[reading].how == "strict"  # type: ignore[union-attr]

@@ -1,4 +1,5 @@
-"""The reader of answers: what each reading finds, what none of them changes, and that none of them raises."""
+"""The reader of answers: what each reading finds, what none of them changes, and that none of them
+raises."""
 
 import json
 from typing import Any
@@ -20,7 +21,9 @@ SCALARS = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=12),
 )
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=8
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=8,
 )
 
 FOUND: list[tuple[str, str, str, Reading]] = [
@@ -41,7 +44,12 @@ FOUND: list[tuple[str, str, str, Reading]] = [
     ('{"output": "}{"}', '"}{"', "strict", "strict"),
     ('{"output":{"b":1,"a":2.50}}', '{"b": 1, "a": 2.5}', "strict", "strict"),
     ('{"output": "\\u00e9\\ud83d\\ude00"}', '"é😀"', "strict", "strict"),
-    ('{"output": 123456789012345678901234567890}', "123456789012345678901234567890", "strict", "strict"),
+    (
+        '{"output": 123456789012345678901234567890}',
+        "123456789012345678901234567890",
+        "strict",
+        "strict",
+    ),
     # tolerant: Python's or JavaScript's syntax in place of JSON's
     ("{'output': 5}", "5", "repaired:literal", "tolerant"),
     ('{"output": True}', "true", "repaired:literal", "tolerant"),
@@ -50,7 +58,12 @@ FOUND: list[tuple[str, str, str, Reading]] = [
     ("{'output': [null, None]}", "[null, null]", "repaired:literal", "tolerant"),
     ('{"output": [1, 2,],}', "[1, 2]", "repaired:literal", "tolerant"),
     ('{"output": (1, (2,))}', "[1, [2]]", "repaired:literal", "tolerant"),
-    ('{"output": {7: "a", False: "b"}}', '{"7": "a", "false": "b"}', "repaired:literal", "tolerant"),
+    (
+        '{"output": {7: "a", False: "b"}}',
+        '{"7": "a", "false": "b"}',
+        "repaired:literal",
+        "tolerant",
+    ),
     ("{'output': 'it\\'s'}", '"it\'s"', "repaired:literal", "tolerant"),
     ("{'output': '}'} is it", '"}"', "repaired:literal", "tolerant"),
     ("{'output': 1} no: {'output': 2}", "2", "repaired:literal", "tolerant"),
@@ -110,7 +123,9 @@ def test_what_holds_no_answer_gives_none(content: str, reading: Reading) -> None
 
 def test_an_object_with_the_field_inside_a_larger_one_is_no_answer() -> None:
     assert find('{"result": {"output": 5}}', "output", "strict") is None
-    assert find('{"output": 4} {"result": {"output": 5}}', "output", "strict") == Found("4", "strict")
+    assert find('{"output": 4} {"result": {"output": 5}}', "output", "strict") == Found(
+        "4", "strict"
+    )
 
 
 def test_the_field_that_is_asked_for_is_the_one_that_is_read() -> None:
@@ -139,7 +154,9 @@ def test_every_python_answer_keeps_its_text(value: Any) -> None:
 
 
 @pytest.mark.parametrize("quote", ["'", '"'])
-@pytest.mark.parametrize("text", ["true, null and None", "(1,)", "a,}", "// no", "# no", "{1: 2}", "[1, 2,]"])
+@pytest.mark.parametrize(
+    "text", ["true, null and None", "(1,)", "a,}", "// no", "# no", "{1: 2}", "[1, 2,]"]
+)
 def test_words_and_commas_inside_strings_are_never_changed(text: str, quote: str) -> None:
     found = find(f"{{'output': [{quote}{text}{quote}, null,]}}", "output", "tolerant")
     assert found is not None
@@ -162,15 +179,18 @@ def test_a_monster_is_no_answer_and_does_not_raise(name: str, reading: Reading) 
     assert find(MONSTERS[name], "output", reading) is None
 
 
-@pytest.mark.parametrize(("content", "text"), [
-    ('<think>Is it {"output": 1}?</think>{"output": 2}', "2"),
-    ('<think>one <think> two</think> three</think>{"output": 2}', "2"),
-    ('{"output": 1}</think>So {"output": 2}', "2"),
-    ('<think>a "quote</think>{"output": 2}', "2"),
-    ('<think>a "quote\n</think>{"output": "</think>"}', '"</think>"'),
-    ('{"output": "a <think> b"}', '"a <think> b"'),
-    ('{"output": 1} <think>{"output": 2}', "1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ('<think>Is it {"output": 1}?</think>{"output": 2}', "2"),
+        ('<think>one <think> two</think> three</think>{"output": 2}', "2"),
+        ('{"output": 1}</think>So {"output": 2}', "2"),
+        ('<think>a "quote</think>{"output": 2}', "2"),
+        ('<think>a "quote\n</think>{"output": "</think>"}', '"</think>"'),
+        ('{"output": "a <think> b"}', '"a <think> b"'),
+        ('{"output": 1} <think>{"output": 2}', "1"),
+    ],
+)
 def test_what_is_only_thought_is_no_answer(content: str, text: str) -> None:
     found = find(content, "output", "tolerant")
     assert found is not None
@@ -180,15 +200,21 @@ def test_what_is_only_thought_is_no_answer(content: str, text: str) -> None:
 LONG = "-" + "7" * 5000
 
 
-@pytest.mark.parametrize(("content", "reading", "text"), [
-    (f'{{"output": {LONG}}}', "strict", LONG),
-    (f"{{'output': [{LONG}, {{{LONG}: 1}},]}}", "tolerant", f'[{LONG}, {{"{LONG}": 1}}]'),
-    (LONG, "lenient", LONG),
-    (f'{{"Output": {LONG}}}', "lenient", LONG),
-    ("{'output': [\"\ufdd00\ufdd0\", 1]}", "tolerant", '["\ufdd00\ufdd0", 1]'),
-    ("{'output': 0x" + "f" * 5000 + "}", "tolerant", digits_of(16**5000 - 1)),
-], ids=["json", "python", "bare", "case", "mark", "hexadecimal"])  # fmt: skip
-def test_an_integer_of_thousands_of_digits_is_read_exactly(content: str, reading: Reading, text: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "reading", "text"),
+    [
+        (f'{{"output": {LONG}}}', "strict", LONG),
+        (f"{{'output': [{LONG}, {{{LONG}: 1}},]}}", "tolerant", f'[{LONG}, {{"{LONG}": 1}}]'),
+        (LONG, "lenient", LONG),
+        (f'{{"Output": {LONG}}}', "lenient", LONG),
+        ("{'output': [\"\ufdd00\ufdd0\", 1]}", "tolerant", '["\ufdd00\ufdd0", 1]'),
+        ("{'output': 0x" + "f" * 5000 + "}", "tolerant", digits_of(16**5000 - 1)),
+    ],
+    ids=["json", "python", "bare", "case", "mark", "hexadecimal"],
+)
+def test_an_integer_of_thousands_of_digits_is_read_exactly(
+    content: str, reading: Reading, text: str
+) -> None:
     found = find(content, "output", reading)
     assert found is not None
     assert found.text == text
@@ -200,8 +226,35 @@ def test_1500_objects_in_each_other_do_not_raise() -> None:
     assert find(content.replace("'", '"'), "input", "lenient") is None
 
 
-PIECES = ["{", "}", "[", "]", "(", ")", "'output'", '"output"', '"Output"', ":", ",", "'", '"', "\\", "\n", "```\n",
-          "1", "-", "1.5", "1e999", "null", "True", "NaN", "a", "#", "\ud800", "\0"]  # fmt: skip
+PIECES = [
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    ")",
+    "'output'",
+    '"output"',
+    '"Output"',
+    ":",
+    ",",
+    "'",
+    '"',
+    "\\",
+    "\n",
+    "```\n",
+    "1",
+    "-",
+    "1.5",
+    "1e999",
+    "null",
+    "True",
+    "NaN",
+    "a",
+    "#",
+    "\ud800",
+    "\0",
+]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join), st.sampled_from(READINGS))
@@ -232,7 +285,9 @@ def test_two_keys_that_become_one_are_no_answer() -> None:
         ("{'output': \"{'output': 3}\"}", "\"{'output': 3}\""),
     ],
 )
-def test_of_two_python_objects_with_the_field_the_outer_is_the_answer(content: str, text: str) -> None:
+def test_of_two_python_objects_with_the_field_the_outer_is_the_answer(
+    content: str, text: str
+) -> None:
     assert find(content, "output", "tolerant") == Found(text, "repaired:literal")
 
 
@@ -252,7 +307,9 @@ def test_javascript_syntax_is_read(content: str) -> None:
 
 def test_an_answer_of_300_braces_is_read() -> None:
     text = "{" * 300
-    assert find(json.dumps({"output": text}), "output", "strict") == Found(json.dumps(text), "strict")
+    assert find(json.dumps({"output": text}), "output", "strict") == Found(
+        json.dumps(text), "strict"
+    )
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -268,7 +325,9 @@ def test_a_regular_expression_in_a_python_string_is_read_without_a_warning() -> 
 
 
 def test_a_bare_value_is_read_at_the_end_of_the_text_not_from_an_earlier_fence() -> None:
-    assert find("Start with\n```\n5\n```\nThe answer is\n7", "output", "lenient") == Found("7", "repaired:bare")
+    assert find("Start with\n```\n5\n```\nThe answer is\n7", "output", "lenient") == Found(
+        "7", "repaired:bare"
+    )
 
 
 def test_a_bare_value_loses_no_leading_point() -> None:
@@ -291,6 +350,8 @@ def test_each_escape_of_a_single_quoted_string_means_its_character(escaped: str,
     assert json.loads(found.text) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [("(1)", "1"), ("('a')", '"a"'), ("((1, 2))", "[1, 2]")])
+@pytest.mark.parametrize(
+    ("value", "text"), [("(1)", "1"), ("('a')", '"a"'), ("((1, 2))", "[1, 2]")]
+)
 def test_a_value_in_parentheses_is_the_value(value: str, text: str) -> None:
     assert find(f"{{'output': {value}}}", "output", "tolerant") == Found(text, "repaired:literal")

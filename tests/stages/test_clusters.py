@@ -1,4 +1,5 @@
-"""What programs are like: rewrites are found by what they do, look-alikes are told apart, and text is a second net."""
+"""What programs are like: rewrites are found by what they do, look-alikes are told apart, and text
+is a second net."""
 
 import asyncio
 import json
@@ -26,8 +27,15 @@ def made(name: str, code: str, inputs: list[str]) -> Program:
 
 async def drawn(box: Sandbox, name: str, code: str, generator: str) -> Program:
     """The program with ten inputs of its own generator, seeded by its name."""
-    draws = await box.draw(f"{code}\n{generator}", "input_generator", calls=100, distinct=10, seed=len(name),
-                           value_bytes=4096, cpu_s=5)  # fmt: skip
+    draws = await box.draw(
+        f"{code}\n{generator}",
+        "input_generator",
+        calls=100,
+        distinct=10,
+        seed=len(name),
+        value_bytes=4096,
+        cpu_s=5,
+    )
     assert draws.run.status == "ok", (name, draws.run.error)
     return made(name, code, list(draws.values))
 
@@ -53,9 +61,15 @@ async def test_rewrites_are_found_and_no_look_alike_is_merged() -> None:
     lookalikes = [name for name in found if " lookalike " in name]
     assert len(rewrites) >= 50
     assert len(lookalikes) >= 50
-    originals = {cluster: name for name, cluster in found.items() if name.endswith("original") and cluster}
-    assert len(originals) == sum(name.endswith("original") for name in found), "each original has a cluster of its own"
-    missed = [name for name in rewrites if found[name] != found[f"{name.split(' rewrite ')[0]} original"]]
+    originals = {
+        cluster: name for name, cluster in found.items() if name.endswith("original") and cluster
+    }
+    assert len(originals) == sum(name.endswith("original") for name in found), (
+        "each original has a cluster of its own"
+    )
+    missed = [
+        name for name in rewrites if found[name] != found[f"{name.split(' rewrite ')[0]} original"]
+    ]
     assert len(missed) <= (1 - REWRITES_FOUND) * len(rewrites), missed
     assert [name for name in lookalikes if found[name] in originals] == []
 
@@ -64,17 +78,24 @@ async def test_a_program_that_the_probes_break_is_probed_one_by_one() -> None:
     code = "import os\n\n\ndef main_solution(n):\n    if n == 3:\n        os._exit(1)\n    return n * n\n"
     async with Sandbox(Limits(), workers=2) as box:
         whole = await Probing(box).behaviour(made("a", code, ['{"n": 1}']))
-        same = await Probing(box).behaviour(made("b", code.replace("n * n", "n ** 2"), ['{"n": 5}']))
-        other = await Probing(box).behaviour(made("c", code.replace("n * n", "n * 2"), ['{"n": 5}']))
+        same = await Probing(box).behaviour(
+            made("b", code.replace("n * n", "n ** 2"), ['{"n": 5}'])
+        )
+        other = await Probing(box).behaviour(
+            made("c", code.replace("n * n", "n * 2"), ['{"n": 5}'])
+        )
     assert whole == same
     assert other not in (None, whole)
 
 
-@pytest.mark.parametrize("code", [
-    "def main_solution(n):\n    return 7\n",
-    "def main_solution(n):\n    raise ValueError(n)\n",
-    "def main_solution(n):\n    return 1 if n == 3 else 0\n",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def main_solution(n):\n    return 7\n",
+        "def main_solution(n):\n    raise ValueError(n)\n",
+        "def main_solution(n):\n    return 1 if n == 3 else 0\n",
+    ],
+)
 async def test_what_says_too_little_has_no_behaviour(code: str) -> None:
     async with Sandbox(Limits(), workers=1) as box:
         assert await Probing(box).behaviour(made("a", code, ['{"n": 1}'])) is None
@@ -88,13 +109,21 @@ async def test_a_loop_that_does_not_end_is_a_probe_without_a_value() -> None:
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | st.text("abc", max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(["a", "b"]), VALUES, min_size=1), min_size=1, max_size=4))
-def test_equal_types_give_equal_probes_whatever_the_arguments_are_called(inputs: list[dict[str, object]]) -> None:
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["a", "b"]), VALUES, min_size=1), min_size=1, max_size=4
+    )
+)
+def test_equal_types_give_equal_probes_whatever_the_arguments_are_called(
+    inputs: list[dict[str, object]],
+) -> None:
     arguments = typed(inputs, ("a", "b"))
     renamed = [({"a": "x", "b": "y"}[name], type_) for name, type_ in arguments]
     probes = [list(json.loads(text).values()) for text in bank(arguments)]
@@ -111,7 +140,11 @@ def test_the_order_of_the_values_does_not_change_their_type(values: list[object]
 def test_arguments_come_in_the_order_of_the_parameters() -> None:
     code = "def other(z):\n    pass\n\n\ndef main_solution(b, a=1, *, c):\n    pass\n"
     assert parameters(code, "main_solution") == ("b", "a", "c")
-    assert [name for name, _ in typed([{"a": 1, "b": 2, "c": 3}], ("b", "a", "c"))] == ["b", "a", "c"]
+    assert [name for name, _ in typed([{"a": 1, "b": 2, "c": 3}], ("b", "a", "c"))] == [
+        "b",
+        "a",
+        "c",
+    ]
     assert parameters("def main_solution(:", "main_solution") == ()
 
 
@@ -119,20 +152,27 @@ def test_numbers_are_compared_to_six_digits_and_one_is_one() -> None:
     outputs = [str(number / 7) for number in range(1, 21)]
     near = [str(number / 7 + 1e-9) for number in range(1, 21)]
     assert fingerprint(["int"], outputs) == fingerprint(["int"], near)
-    assert fingerprint(["int"], [str(float(n)) for n in range(20)]) == fingerprint(["int"], [str(n) for n in range(20)])
+    assert fingerprint(["int"], [str(float(n)) for n in range(20)]) == fingerprint(
+        ["int"], [str(n) for n in range(20)]
+    )
     assert fingerprint(["int"], outputs) != fingerprint(["str"], outputs)
 
 
 STATEMENT = (
-    "A depot keeps a list of parcels with their weights, and a lorry takes them in the order in which they came. " * 3
+    "A depot keeps a list of parcels with their weights, and a lorry takes them in the order in which they came. "
+    * 3
 )
 
 
 def test_texts_that_differ_in_a_word_share_a_band_and_others_do_not() -> None:
-    text = STATEMENT + "How many journeys does the lorry make until the last of the `weights` is gone?"
+    text = (
+        STATEMENT + "How many journeys does the lorry make until the last of the `weights` is gone?"
+    )
     assert set(bands(text)) & set(bands(text.replace("journeys", "trips")))
     assert bands(text) == bands(text.upper())
-    assert not set(bands(text)) & set(bands("Which of the `words` reads the same from both ends, and is the longest?"))
+    assert not set(bands(text)) & set(
+        bands("Which of the `words` reads the same from both ends, and is the longest?")
+    )
     assert len(bands("")) == BANDS
 
 
@@ -144,6 +184,10 @@ def test_comments_and_layout_do_not_count_as_text() -> None:
 
 def test_groups_are_closed_under_likeness_and_named_by_their_lowest_id() -> None:
     tags = {"d": ("B1", "t1"), "b": ("B1", "t2"), "c": (None, "t2"), "a": (None, "t3")}
-    clusters = [(id_, {"behaviour": behaviour, "text": [text]}) for id_, (behaviour, text) in tags.items()]
-    assert grouped(clusters) == grouped(reversed(clusters)) == {"d": "b", "b": "b", "c": "b", "a": "a"}
+    clusters = [
+        (id_, {"behaviour": behaviour, "text": [text]}) for id_, (behaviour, text) in tags.items()
+    ]
+    assert (
+        grouped(clusters) == grouped(reversed(clusters)) == {"d": "b", "b": "b", "c": "b", "a": "a"}
+    )
     assert keys({"behaviour": None, "text": []}) == ()

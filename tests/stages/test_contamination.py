@@ -1,4 +1,5 @@
-"""Benchmarks that users measure with: a program that is in one is tagged, by 13 words in a row or by what it does."""
+"""Benchmarks that users measure with: a program that is in one is tagged, by 13 words in a row or
+by what it does."""
 
 import json
 from pathlib import Path
@@ -22,17 +23,24 @@ def subject(statement: str, code: str = "def main_solution(a):\n    return a\n")
     return program(sections=Sections(code, "", "", statement), pairs=(Pair('{"n": 3}', "10"),))
 
 
-@pytest.mark.parametrize(("statement", "found"), [
-    (TEXT, True),
-    (f"Once more. {TEXT.upper().replace(',', ' ;')} And so on.", True),
-    (" ".join(TEXT.split()[3:3 + GRAM]), True),
-    (" ".join(TEXT.split()[3:2 + GRAM]), False),
-    (TEXT.replace("journeys", "trips").replace("lorry", "van"), False),
-])  # fmt: skip
-def test_13_words_in_a_row_are_found_whatever_their_case_and_punctuation(statement: str, *, found: bool) -> None:
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        (TEXT, True),
+        (f"Once more. {TEXT.upper().replace(',', ' ;')} And so on.", True),
+        (" ".join(TEXT.split()[3 : 3 + GRAM]), True),
+        (" ".join(TEXT.split()[3 : 2 + GRAM]), False),
+        (TEXT.replace("journeys", "trips").replace("lorry", "van"), False),
+    ],
+)
+def test_13_words_in_a_row_are_found_whatever_their_case_and_punctuation(
+    statement: str, *, found: bool
+) -> None:
     known = Benchmarks()
     known.add("bench.jsonl", {"task": {"prompt": [TEXT]}, "number": 3})
-    assert known.matches(subject(statement)) == ([{"benchmark": "bench.jsonl", "how": "13-gram"}] if found else [])
+    assert known.matches(subject(statement)) == (
+        [{"benchmark": "bench.jsonl", "how": "13-gram"}] if found else []
+    )
 
 
 def test_a_short_text_has_no_13_grams() -> None:
@@ -40,7 +48,11 @@ def test_a_short_text_has_no_13_grams() -> None:
 
 
 async def test_a_rewrite_of_a_benchmarks_program_is_found_by_what_it_does(tmp_path: Path) -> None:
-    row = {"refcode": SQUARES, "ios": [{"input": {"n": 2}, "output": 5}], "problem_description": TEXT}
+    row = {
+        "refcode": SQUARES,
+        "ios": [{"input": {"n": 2}, "output": 5}],
+        "problem_description": TEXT,
+    }
     (tmp_path / "bench.jsonl").write_text(json.dumps(row) + "\n")
     config = settings(tmp_path, contamination={"benchmarks": "bench.jsonl"})
     rewrite = subject(

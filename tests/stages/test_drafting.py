@@ -4,11 +4,23 @@ from dataclasses import replace
 
 from stages.drafting import Drafting
 from stages.prompts import load
-from stages.records import Answer, Attempt, Draft, Fault, Program, Reject, Sections, TransformQuestion, Unified
+from stages.records import (
+    Answer,
+    Attempt,
+    Draft,
+    Fault,
+    Program,
+    Reject,
+    Sections,
+    TransformQuestion,
+    Unified,
+)
 from stages.repair import Repairs
 from tests.support.records import CODE, ORIGIN, SECTIONS, program, reply_of, transform_question
 
-OTHER = replace(SECTIONS, code=CODE.replace("+= 1", "+= 2"), statement="What is `a` after `b` double steps?")
+OTHER = replace(
+    SECTIONS, code=CODE.replace("+= 1", "+= 2"), statement="What is `a` after `b` double steps?"
+)
 RAISES = Fault("raises", "ValueError: no")
 
 
@@ -33,7 +45,9 @@ def first(content: str, finish: str = "stop") -> Unified:
 
 def repaired(content: str, finish: str = "stop", **changes: object) -> Unified:
     """A reply to a repair turn about a program that raises."""
-    draft = Draft(transform_question(), 1, stripped(SECTIONS), (Attempt(Answer(reply_of(SECTIONS)), RAISES),))
+    draft = Draft(
+        transform_question(), 1, stripped(SECTIONS), (Attempt(Answer(reply_of(SECTIONS)), RAISES),)
+    )
     draft = replace(draft, **changes)  # type: ignore[arg-type]
     messages = (
         *transform_question().messages,
@@ -60,7 +74,9 @@ async def test_the_programs_of_a_reply_are_drafts_of_their_own() -> None:
 
 
 async def test_of_two_programs_only_the_faulty_one_goes_to_repair() -> None:
-    reply = f"# Program 1\n{reply_of(SECTIONS)}\n# Program 2\n{reply_of(replace(OTHER, code='x = 1'))}"
+    reply = (
+        f"# Program 1\n{reply_of(SECTIONS)}\n# Program 2\n{reply_of(replace(OTHER, code='x = 1'))}"
+    )
     sound, asked = await drafting()(first(reply))
     assert isinstance(sound, Draft)
     assert isinstance(asked, TransformQuestion)
@@ -70,7 +86,9 @@ async def test_of_two_programs_only_the_faulty_one_goes_to_repair() -> None:
 
 
 async def test_a_reply_with_a_syntax_error_goes_to_repair_with_its_line() -> None:
-    (asked,) = await drafting()(first(reply_of(replace(SECTIONS, code="def main_solution(a):\n    return (a"))))
+    (asked,) = await drafting()(
+        first(reply_of(replace(SECTIONS, code="def main_solution(a):\n    return (a")))
+    )
     assert isinstance(asked, TransformQuestion)
     assert asked.draft is not None
     assert asked.draft.attempts[0].fault is not None
@@ -93,7 +111,12 @@ async def test_a_reply_without_any_program_is_rejected_as_its_file() -> None:
 async def test_a_decline_rejects_the_file_with_its_category() -> None:
     (given,) = await drafting()(first("DECLINED: plot it only draws"))
     assert isinstance(given, Reject)
-    assert (given.kind, given.id, given.reason, given.detail) == ("file", ORIGIN.id, "declined", "plot: it only draws")
+    assert (given.kind, given.id, given.reason, given.detail) == (
+        "file",
+        ORIGIN.id,
+        "declined",
+        "plot: it only draws",
+    )
     assert given.more["category"] == "plot"
 
 
@@ -134,10 +157,15 @@ async def test_a_repair_keeps_the_programs_id_and_fallback() -> None:
 
 
 async def test_a_repair_that_brings_a_new_fault_goes_to_the_next_turn() -> None:
-    (asked,) = await drafting()(repaired("## Main Function\n```python\ndef main_solution(a, b):\n  return (a\n```"))
+    (asked,) = await drafting()(
+        repaired("## Main Function\n```python\ndef main_solution(a, b):\n  return (a\n```")
+    )
     assert isinstance(asked, TransformQuestion)
     assert asked.draft is not None
-    assert [attempt.fault and attempt.fault.kind for attempt in asked.draft.attempts] == ["raises", "syntax"]
+    assert [attempt.fault and attempt.fault.kind for attempt in asked.draft.attempts] == [
+        "raises",
+        "syntax",
+    ]
     assert len(asked.messages) == 5
 
 
@@ -153,11 +181,16 @@ async def test_a_repair_that_changes_nothing_stops_at_once() -> None:
     given, _told = await drafting()(repaired(reply_of(SECTIONS)))
     assert isinstance(given, Reject)
     assert given.reason == "raises"
-    assert [attempt["error"]["kind"] for attempt in given.more["attempts"]] == ["raises", "unchanged"]
+    assert [attempt["error"]["kind"] for attempt in given.more["attempts"]] == [
+        "raises",
+        "unchanged",
+    ]
 
 
 async def test_a_repair_that_changes_nothing_leaves_the_fallback() -> None:
-    stands, _told = await drafting()(repaired("Nothing is wrong with it.", fallback=program(tags=("constant",))))
+    stands, _told = await drafting()(
+        repaired("Nothing is wrong with it.", fallback=program(tags=("constant",)))
+    )
     assert isinstance(stands, Program)
     assert stands.tags == ("constant",)
     assert stands.found["transform"]["errors"] == ["raises", "unchanged"]
@@ -192,7 +225,12 @@ async def test_a_reply_in_place_of_a_cut_one_is_read_afresh() -> None:
 async def test_a_decline_in_place_of_a_cut_reply_rejects_the_file() -> None:
     (given,) = await drafting()(repaired("DECLINED: io it copies files", sections=None))
     assert isinstance(given, Reject)
-    assert (given.kind, given.id, given.reason, given.detail) == ("file", ORIGIN.id, "declined", "io: it copies files")
+    assert (given.kind, given.id, given.reason, given.detail) == (
+        "file",
+        ORIGIN.id,
+        "declined",
+        "io: it copies files",
+    )
 
 
 async def test_a_second_reply_without_any_program_is_still_about_the_file() -> None:

@@ -1,4 +1,5 @@
-"""Rows back into records: our own without loss, the reference's as far as they go, malformed ones as rejects."""
+"""Rows back into records: our own without loss, the reference's as far as they go, malformed ones
+as rejects."""
 
 import json
 from collections import Counter
@@ -57,7 +58,9 @@ def entry(boundary: Boundary) -> Entry:
     return Entry(boundary, "code", FEEDBACK, "tolerant", counting())
 
 
-def entered(boundary: Boundary, row: dict[str, Any], program: Program | None = None, by: Entry | None = None) -> Record:
+def entered(
+    boundary: Boundary, row: dict[str, Any], program: Program | None = None, by: Entry | None = None
+) -> Record:
     """The record of a row, after its way through a file."""
     read = json.loads(json.dumps(row))
     by = by or entry(boundary)
@@ -75,7 +78,11 @@ def returned(record: object, program: Program | None = None) -> list[Record]:
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
 WORDS = st.text("abcdefgh", min_size=1, max_size=6)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=5,
 )
@@ -87,7 +94,9 @@ ORIGINS = st.builds(
     file=TEXTS,
     line=st.integers(0, 10**6),
     index=st.just(INDEX),
-    fields=st.dictionaries(TEXTS.filter(lambda name: name not in OWN_FIELDS) | st.just("id"), VALUES, max_size=3),
+    fields=st.dictionaries(
+        TEXTS.filter(lambda name: name not in OWN_FIELDS) | st.just("id"), VALUES, max_size=3
+    ),
     content_hash=WORDS,
 )
 PROMPTS = st.none() | st.builds(Prompt, WORDS, WORDS)
@@ -95,40 +104,85 @@ TAGS = st.lists(WORDS, max_size=2).map(tuple)
 COUNTS = st.integers(0, 10**6)
 USAGES = st.builds(Usage, COUNTS, COUNTS, COUNTS, st.booleans())
 ANSWERS = st.builds(Answer, TEXTS, TEXTS, st.sampled_from(["stop", "length"]), TEXTS, USAGES)
-SILENT_ANSWERS = st.builds(Answer, TEXTS, st.just(""), st.sampled_from(["stop", "length"]), TEXTS, USAGES)
+SILENT_ANSWERS = st.builds(
+    Answer, TEXTS, st.just(""), st.sampled_from(["stop", "length"]), TEXTS, USAGES
+)
 VERDICTS: tuple[VerdictName, ...] = (
-    "right", "wrong", "no_answer", "error", "timeout", "memory", "denied", "crash", "cut", "invalid_truth",
-)  # fmt: skip
+    "right",
+    "wrong",
+    "no_answer",
+    "error",
+    "timeout",
+    "memory",
+    "denied",
+    "crash",
+    "cut",
+    "invalid_truth",
+)
 
 
 def turns(answers: st.SearchStrategy[Answer]) -> st.SearchStrategy[Turn]:
     return st.builds(
-        Turn, answers, st.sampled_from(VERDICTS), st.none() | JSON_TEXTS,
-        st.sampled_from([None, "strict", "repaired:literal"]), st.sampled_from([None, "exact", "close"]),
-        st.none() | JSON_TEXTS, TEXTS, st.integers(0, 99).map(lambda tenths: tenths / 10), st.booleans(), st.booleans(), TEXTS,
-    )  # fmt: skip
+        Turn,
+        answers,
+        st.sampled_from(VERDICTS),
+        st.none() | JSON_TEXTS,
+        st.sampled_from([None, "strict", "repaired:literal"]),
+        st.sampled_from([None, "exact", "close"]),
+        st.none() | JSON_TEXTS,
+        TEXTS,
+        st.integers(0, 99).map(lambda tenths: tenths / 10),
+        st.booleans(),
+        st.booleans(),
+        TEXTS,
+    )
 
 
 PAIRS = st.builds(
-    Pair, JSON_TEXTS, JSON_TEXTS, st.none() | COUNTS, st.lists(COUNTS, max_size=3).map(tuple), TAGS, st.booleans(),
-    st.booleans(), TAGS,
-)  # fmt: skip
+    Pair,
+    JSON_TEXTS,
+    JSON_TEXTS,
+    st.none() | COUNTS,
+    st.lists(COUNTS, max_size=3).map(tuple),
+    TAGS,
+    st.booleans(),
+    st.booleans(),
+    TAGS,
+)
 FOUND = st.fixed_dictionaries(
-    {"outputs": st.integers(0, 50), "modal_share": st.integers(0, 100).map(lambda part: part / 100)},
-    optional={"seed": COUNTS, "draws": COUNTS, "signature": TEXTS, "imports": st.lists(WORDS), "dropped": st.just({}),
-              "gate": st.just({"version": 1, "hash_seeds": [0, 1]}), "environment": st.just({"python": "3.11.7"})},
-)  # fmt: skip
+    {
+        "outputs": st.integers(0, 50),
+        "modal_share": st.integers(0, 100).map(lambda part: part / 100),
+    },
+    optional={
+        "seed": COUNTS,
+        "draws": COUNTS,
+        "signature": TEXTS,
+        "imports": st.lists(WORDS),
+        "dropped": st.just({}),
+        "gate": st.just({"version": 1, "hash_seeds": [0, 1]}),
+        "environment": st.just({"python": "3.11.7"}),
+    },
+)
 
 
 @st.composite
 def programs(draw: st.DrawFn) -> Program:
     found: dict[str, Any] = draw(FOUND)
     return Program(
-        draw(WORDS), draw(ORIGINS),
+        draw(WORDS),
+        draw(ORIGINS),
         Sections(draw(TEXTS.filter(str.strip)), draw(TEXTS), draw(TEXTS), draw(TEXTS), draw(TEXTS)),
-        tuple(draw(st.lists(PAIRS, min_size=1, max_size=4, unique_by=lambda pair: pair.id))), draw(WORDS), INDEX,
-        found["outputs"], found["modal_share"], "gate" in found, draw(TAGS), found, draw(VALUES),
-    )  # fmt: skip
+        tuple(draw(st.lists(PAIRS, min_size=1, max_size=4, unique_by=lambda pair: pair.id))),
+        draw(WORDS),
+        INDEX,
+        found["outputs"],
+        found["modal_share"],
+        "gate" in found,
+        draw(TAGS),
+        found,
+        draw(VALUES),
+    )
 
 
 @st.composite
@@ -140,14 +194,25 @@ def questions(draw: st.DrawFn, last: st.SearchStrategy[Turn] | None = None) -> Q
     samples = []
     for place in range(draw(st.integers(1, 3))):
         told = draw(st.lists(turns(SILENT_ANSWERS), max_size=2))
-        samples.append(Attempted(place, (*told, *([] if last is None else [draw(last)])), draw(st.booleans())))
+        samples.append(
+            Attempted(place, (*told, *([] if last is None else [draw(last)])), draw(st.booleans()))
+        )
     return Question(
-        draw(WORDS), subject, subject.pairs[number], number, draw(st.sampled_from(["input", "output"])),
-        (*before, {"role": "user", "content": draw(TEXTS)}), tuple(samples),
-        draw(st.sampled_from(["query_code", "query", "code"])), draw(PROMPTS),
-        draw(st.dictionaries(WORDS, VALUES, max_size=2)), draw(TEXTS),
-        (*subject.tags, *subject.pairs[number].tags), draw(TAGS), draw(st.integers(1, 5)),
-    )  # fmt: skip
+        draw(WORDS),
+        subject,
+        subject.pairs[number],
+        number,
+        draw(st.sampled_from(["input", "output"])),
+        (*before, {"role": "user", "content": draw(TEXTS)}),
+        tuple(samples),
+        draw(st.sampled_from(["query_code", "query", "code"])),
+        draw(PROMPTS),
+        draw(st.dictionaries(WORDS, VALUES, max_size=2)),
+        draw(TEXTS),
+        (*subject.tags, *subject.pairs[number].tags),
+        draw(TAGS),
+        draw(st.integers(1, 5)),
+    )
 
 
 def alone(subject: Question) -> list[Question]:
@@ -164,12 +229,16 @@ def test_a_question_comes_back_whole_once_for_each_open_sample(subject: Question
 
 @given(questions(ANSWERS.map(Turn)))
 def test_an_answered_question_comes_back_whole(subject: Question) -> None:
-    assert returned(Answered(subject), subject.program) == [Answered(single) for single in alone(subject)]
+    assert returned(Answered(subject), subject.program) == [
+        Answered(single) for single in alone(subject)
+    ]
 
 
 @given(questions(turns(ANSWERS)))
 def test_a_judged_question_comes_back_whole(subject: Question) -> None:
-    assert returned(Judged(subject), subject.program) == [Judged(single) for single in alone(subject)]
+    assert returned(Judged(subject), subject.program) == [
+        Judged(single) for single in alone(subject)
+    ]
 
 
 @given(programs())
@@ -198,11 +267,26 @@ def test_a_transforming_models_reply_comes_back_whole(subject: Unified) -> None:
         Answered(question(turns=(Turn(Answer("A", "R", "length", "m", Usage(1, 2, 3))),))),
         Judged(
             question(
-                "input", turns=(Turn(Answer("A"), "crash", "{}", "strict", None, "1", "E", 0.3, True, feedback="No."),)
+                "input",
+                turns=(
+                    Turn(
+                        Answer("A"),
+                        "crash",
+                        "{}",
+                        "strict",
+                        None,
+                        "1",
+                        "E",
+                        0.3,
+                        True,
+                        feedback="No.",
+                    ),
+                ),
             )
         ),
         Unified(
-            replace(transform_question(), origin=HERE), Answer("A", "R", "length", "m", Usage(1, 2, 3, estimated=True))
+            replace(transform_question(), origin=HERE),
+            Answer("A", "R", "length", "m", Usage(1, 2, 3, estimated=True)),
         ),
         program(origin=HERE, item=INDEX, found={"gate": {"version": 1}, "outputs": 20}),
     ],
@@ -247,7 +331,10 @@ def test_a_raw_rows_id_follows_from_its_content_and_how_often_it_was_there_befor
 
 def test_the_content_hash_is_of_the_code_alone() -> None:
     raw = entry("raw")
-    one, two = raw.origin({"code": "x", "a": 1}, "", 1, 0, 0), raw.origin({"code": "x", "a": 2}, "", 1, 0, 0)
+    one, two = (
+        raw.origin({"code": "x", "a": 1}, "", 1, 0, 0),
+        raw.origin({"code": "x", "a": 2}, "", 1, 0, 0),
+    )
     assert one.content_hash == two.content_hash != ""
     assert raw.origin({"code": "y"}, "", 1, 0, 0).content_hash != one.content_hash
 
@@ -258,7 +345,9 @@ def refused(boundary: Boundary, row: dict[str, Any], by: Entry | None = None) ->
     return caught.value
 
 
-@pytest.mark.parametrize("row", [{}, {"text": "x = 1"}, {"code": None}, {"code": 5}, {"code": ""}, {"code": " \n"}])
+@pytest.mark.parametrize(
+    "row", [{}, {"text": "x = 1"}, {"code": None}, {"code": 5}, {"code": ""}, {"code": " \n"}]
+)
 def test_a_raw_row_without_code_is_rejected(row: dict[str, Any]) -> None:
     given = refused("raw", row)
     assert given.reason == "no_code"
@@ -268,10 +357,17 @@ def test_a_raw_row_without_code_is_rejected(row: dict[str, Any]) -> None:
 # The reference's rows: no schema, no ids of ours
 
 PARSED = {
-    "problem_description": "What comes out?", "io_requirements": "Input: ...", "refcode": CODE, "funcname": "solve",
-    "ios": [{"input": {"a": 2, "b": 3}, "output": 5}, {"input": {"b": 1, "a": 0.5}, "output": [True, None]}],
-    "category": {"reason_type": None}, "meta": {"msgidx": 4},
-}  # fmt: skip
+    "problem_description": "What comes out?",
+    "io_requirements": "Input: ...",
+    "refcode": CODE,
+    "funcname": "solve",
+    "ios": [
+        {"input": {"a": 2, "b": 3}, "output": 5},
+        {"input": {"b": 1, "a": 0.5}, "output": [True, None]},
+    ],
+    "category": {"reason_type": None},
+    "meta": {"msgidx": 4},
+}
 
 
 def test_a_parsed_row_is_an_ungated_program_without_a_generator() -> None:
@@ -283,7 +379,13 @@ def test_a_parsed_row_is_an_ungated_program_without_a_generator() -> None:
         ('{"b": 1, "a": 0.5}', "[true, null]"),
     ]
     assert (found.entrypoint, found.category, found.item) == ("solve", {"reason_type": None}, INDEX)
-    assert (found.gated, found.outputs, found.values, found.tags, found.found) == (False, 0, 2, (), {})
+    assert (found.gated, found.outputs, found.values, found.tags, found.found) == (
+        False,
+        0,
+        2,
+        (),
+        {},
+    )
     assert {pair.steps for pair in found.pairs} == {None}
 
 
@@ -294,7 +396,10 @@ def test_a_parsed_row_has_the_usual_function_unless_it_names_another() -> None:
 
 
 def test_a_row_of_others_is_never_held_to_be_gated() -> None:
-    found = entered("parsed", {**PARSED, "id": "x", "gate": {"version": 1}, "pairs": [{"steps": 1}, {"steps": 2}]})
+    found = entered(
+        "parsed",
+        {**PARSED, "id": "x", "gate": {"version": 1}, "pairs": [{"steps": 1}, {"steps": 2}]},
+    )
     assert isinstance(found, Program)
     assert not found.gated
     assert found.id != "x"
@@ -302,10 +407,21 @@ def test_a_row_of_others_is_never_held_to_be_gated() -> None:
 
 
 @pytest.mark.parametrize(
-    "io", [{"input": {"a": float("nan")}, "output": 1}, {"input": 1}, {"output": 1}, {}, None, 5, "io", [1, 2],
-           {"input": 1, "output": [float("inf")]}, {"input": "\ud800", "output": 1}],
+    "io",
+    [
+        {"input": {"a": float("nan")}, "output": 1},
+        {"input": 1},
+        {"output": 1},
+        {},
+        None,
+        5,
+        "io",
+        [1, 2],
+        {"input": 1, "output": [float("inf")]},
+        {"input": "\ud800", "output": 1},
+    ],
     ids=ascii,
-)  # fmt: skip
+)
 def test_a_pair_that_is_no_json_keeps_its_place_and_is_tagged(io: Any) -> None:
     found = entered("parsed", {**PARSED, "ios": [io, *PARSED["ios"]]})
     assert isinstance(found, Program)
@@ -315,18 +431,33 @@ def test_a_pair_that_is_no_json_keeps_its_place_and_is_tagged(io: Any) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
-    [({"refcode": None}, "bad_row"), ({"refcode": "\n"}, "bad_row"), ({"refcode": ["x"]}, "bad_row"),
-     ({"ios": None}, "no_pairs"), ({"ios": []}, "no_pairs"), ({"ios": {"input": 1}}, "no_pairs")],
-)  # fmt: skip
-def test_a_parsed_row_without_code_or_pairs_is_rejected(changes: dict[str, Any], reason: str) -> None:
+    [
+        ({"refcode": None}, "bad_row"),
+        ({"refcode": "\n"}, "bad_row"),
+        ({"refcode": ["x"]}, "bad_row"),
+        ({"ios": None}, "no_pairs"),
+        ({"ios": []}, "no_pairs"),
+        ({"ios": {"input": 1}}, "no_pairs"),
+    ],
+)
+def test_a_parsed_row_without_code_or_pairs_is_rejected(
+    changes: dict[str, Any], reason: str
+) -> None:
     assert refused("parsed", {**PARSED, **changes}).reason == reason
 
 
-ASKED = {"messages": [{"role": "user", "content": "What comes out?"}], "itemid": 0, "ioid": 1, "io_pred": "o"}
+ASKED = {
+    "messages": [{"role": "user", "content": "What comes out?"}],
+    "itemid": 0,
+    "ioid": 1,
+    "io_pred": "o",
+}
 TWO = program(pairs=(PAIR, Pair('{"a": 1, "b": 1}', "2", 5)))
 
 
-def reference_question(boundary: Boundary = "messages", by: Entry | None = None, **changes: Any) -> Question:
+def reference_question(
+    boundary: Boundary = "messages", by: Entry | None = None, **changes: Any
+) -> Question:
     found = entered(boundary, {**ASKED, **changes}, TWO, by)
     assert isinstance(found, Question)
     return found
@@ -384,10 +515,15 @@ def test_a_question_has_the_tags_of_its_program_and_pair_where_the_row_has_none(
         ({"messages": [{"role": "user"}]}, "bad_row"),
         ({"messages": [{"role": "user", "content": ["What"]}]}, "bad_row"),
         ({"messages": [{"content": "What"}]}, "bad_row"),
-        ({"messages": [{"role": "user", "content": "A"}, {"role": "assistant", "content": "B"}]}, "bad_row"),
+        (
+            {"messages": [{"role": "user", "content": "A"}, {"role": "assistant", "content": "B"}]},
+            "bad_row",
+        ),
     ],
 )
-def test_a_messages_row_that_cannot_be_asked_is_rejected(changes: dict[str, Any], reason: str) -> None:
+def test_a_messages_row_that_cannot_be_asked_is_rejected(
+    changes: dict[str, Any], reason: str
+) -> None:
     assert refused("messages", {**ASKED, "ioid": 0, **changes}).reason == reason
 
 
@@ -401,7 +537,9 @@ GROWN = [
 def test_a_revision_row_is_a_question_with_its_turn_behind_it() -> None:
     found = reference_question("revision", messages=GROWN, retry_count=1)
     assert found.opening == tuple(GROWN[:1])
-    assert found.samples == (Attempted(0, (Turn(Answer('I say {"output": 4}'), "wrong", feedback="No. Try again."),)),)
+    assert found.samples == (
+        Attempted(0, (Turn(Answer('I say {"output": 4}'), "wrong", feedback="No. Try again."),)),
+    )
     assert found.messages(found.samples[0]) == tuple(GROWN)
     assert boundary_of(found) == "revision"
 
@@ -413,7 +551,11 @@ def test_a_revision_row_has_as_many_turns_as_its_messages_show() -> None:
 
 @pytest.mark.parametrize(
     "spoken",
-    [["assistant", "assistant", "user"], ["assistant", "user", "user"], ["assistant", "user", "system", "user"]],
+    [
+        ["assistant", "assistant", "user"],
+        ["assistant", "user", "user"],
+        ["assistant", "user", "system", "user"],
+    ],
 )
 def test_a_conversation_that_does_not_alternate_is_rejected(spoken: list[str]) -> None:
     messages = [*ASKED["messages"], *({"role": role, "content": "x"} for role in spoken)]  # type: ignore[misc]
@@ -434,8 +576,15 @@ def test_a_row_without_an_answer_is_rejected(boundary: Boundary, output: Any) ->
     assert refused(boundary, row).reason == "bad_row"
 
 
-def verified(status: str, message: str = "said", io_pred: str = "o", output: str = 'So {"output": 3}') -> Turn:
-    row = {**ASKED, "io_pred": io_pred, "output": output, "res": {"status": status, "message": message}}
+def verified(
+    status: str, message: str = "said", io_pred: str = "o", output: str = 'So {"output": 3}'
+) -> Turn:
+    row = {
+        **ASKED,
+        "io_pred": io_pred,
+        "output": output,
+        "res": {"status": status, "message": message},
+    }
     found = entered("verified", row, TWO)
     assert isinstance(found, Judged)
     return found.question.samples[0].last
@@ -443,10 +592,18 @@ def verified(status: str, message: str = "said", io_pred: str = "o", output: str
 
 @pytest.mark.parametrize(
     ("status", "verdict"),
-    [("success", "right"), ("failed", "wrong"), ("AssertionError", "wrong"), ("no answer", "no_answer"),
-     ("exception", "error"), ("error", "error"), ("timeout", "timeout"), ("cut", "cut"),
-     ("invalid_truth", "invalid_truth")],
-)  # fmt: skip
+    [
+        ("success", "right"),
+        ("failed", "wrong"),
+        ("AssertionError", "wrong"),
+        ("no answer", "no_answer"),
+        ("exception", "error"),
+        ("error", "error"),
+        ("timeout", "timeout"),
+        ("cut", "cut"),
+        ("invalid_truth", "invalid_truth"),
+    ],
+)
 def test_a_verified_row_has_the_verdict_of_its_status(status: str, verdict: str) -> None:
     turn = verified(status)
     assert turn.verdict == verdict
@@ -459,7 +616,10 @@ def test_a_verified_row_of_others_is_told_our_feedback() -> None:
     assert verified("success").feedback == told["right_output"]
     assert verified("failed").feedback == told["wrong_output"].replace("{{predicted}}", "3")
     assert verified("no answer", output="Three.").feedback == told["no_answer"]
-    assert "ValueError: x" in verified("exception", "ValueError: x", "i", '{"input": {"a": 1, "b": 2}}').feedback
+    assert (
+        "ValueError: x"
+        in verified("exception", "ValueError: x", "i", '{"input": {"a": 1, "b": 2}}').feedback
+    )
 
 
 @pytest.mark.parametrize("res", [None, {}, "success", {"status": None}, {"status": "perhaps"}])
@@ -475,7 +635,11 @@ def test_a_transform_row_of_others_is_about_the_row_itself(boundary: Boundary) -
     transform = found.question if isinstance(found, Unified) else found
     assert isinstance(transform, TransformQuestion)
     assert transform.messages == tuple(ASKED["messages"])  # type: ignore[arg-type]
-    assert (transform.origin.file, transform.origin.index, transform.origin.fields) == ("rows.jsonl", INDEX, {})
+    assert (transform.origin.file, transform.origin.index, transform.origin.fields) == (
+        "rows.jsonl",
+        INDEX,
+        {},
+    )
 
 
 # Rows of ours that stand twice, and conversations
@@ -489,7 +653,11 @@ def test_a_program_of_ours_that_stands_twice_is_rejected_the_second_time() -> No
 
 
 def test_a_sample_of_ours_that_stands_twice_is_rejected_the_second_time() -> None:
-    samples = (Attempted(0), Attempted(1), Attempted(2, (Turn(Answer("A"), "wrong", feedback="No."),)))
+    samples = (
+        Attempted(0),
+        Attempted(1),
+        Attempted(2, (Turn(Answer("A"), "wrong", feedback="No."),)),
+    )
     rows = [dict(row.content) for row in rows_of(question(samples=samples))]
     by = entry("messages")
     assert len([entered("messages", row, program(), by) for row in rows]) == 3
@@ -508,7 +676,11 @@ def test_a_pair_is_found_by_its_id_before_its_number() -> None:
 
 def test_a_conversation_and_its_answer_are_what_the_next_turn_starts_from() -> None:
     opening: Messages = ({"role": "user", "content": "What?"},)
-    answered: Messages = (*opening, {"role": "assistant", "content": "4"}, {"role": "user", "content": "No."})
+    answered: Messages = (
+        *opening,
+        {"role": "assistant", "content": "4"},
+        {"role": "user", "content": "No."},
+    )
     assert chain(opening, "4") == chain(answered)
     assert chain(opening, "5") != chain(answered)
     assert chain(opening, "4") != chain(opening)
@@ -519,13 +691,25 @@ def test_a_conversation_and_its_answer_are_what_the_next_turn_starts_from() -> N
     [
         pytest.param("messages", {**ASKED, "ioid": 0, "pair": []}, id="unhashable pair"),
         pytest.param("messages", {**ASKED, "ioid": 0, "tags": 5}, id="tags no list"),
-        pytest.param("verified", {**ASKED, "ioid": 0, "output": "x", "res": {"status": []}}, id="unhashable status"),
-        pytest.param("revision", {**ASKED, "ioid": 0, "messages": GROWN, "turns": ["x"]}, id="turn no object"),
+        pytest.param(
+            "verified",
+            {**ASKED, "ioid": 0, "output": "x", "res": {"status": []}},
+            id="unhashable status",
+        ),
+        pytest.param(
+            "revision", {**ASKED, "ioid": 0, "messages": GROWN, "turns": ["x"]}, id="turn no object"
+        ),
         pytest.param("parsed", {**PARSED, "tags": 5}, id="program's tags no list"),
-        pytest.param("parsed", {**PARSED, "schema": 1, "id": "x", "pairs": [1, 2]}, id="pair's details no object"),
+        pytest.param(
+            "parsed",
+            {**PARSED, "schema": 1, "id": "x", "pairs": [1, 2]},
+            id="pair's details no object",
+        ),
     ],
 )
-def test_a_row_with_a_field_of_another_type_is_rejected(boundary: Boundary, row: dict[str, Any]) -> None:
+def test_a_row_with_a_field_of_another_type_is_rejected(
+    boundary: Boundary, row: dict[str, Any]
+) -> None:
     assert refused(boundary, row).reason == "bad_row"
 
 

@@ -1,4 +1,5 @@
-"""The one place that decides when two values are equal: each corner by a table, the rest by invariants."""
+"""The one place that decides when two values are equal: each corner by a table, the rest by
+invariants."""
 
 import json
 from typing import Any
@@ -25,13 +26,16 @@ FEW_SCALARS = st.sampled_from([None, True, False, 0, 1, 2, 0.0, -0.0, 1.0, 1.5, 
 def nested(scalars: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.recursive(
         scalars,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+        ),
         max_leaves=6,
     )
 
 
 def turned_round(value: Any) -> Any:
-    """The same value with its keys in the opposite order and its whole numbers in the other type."""
+    """The same value with its keys in the opposite order and its whole numbers in the other
+    type."""
     if isinstance(value, dict):
         return {key: turned_round(item) for key, item in reversed(value.items())}
     if isinstance(value, list):
@@ -130,7 +134,9 @@ TABLE: list[tuple[str, str, Match | None, Match | None, Match | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("found", "target", "strict", "paper", "close"), TABLE, ids=lambda cell: str(cell)[:24])
+@pytest.mark.parametrize(
+    ("found", "target", "strict", "paper", "close"), TABLE, ids=lambda cell: str(cell)[:24]
+)
 def test_each_corner_has_its_match(
     found: str, target: str, strict: Match | None, paper: Match | None, close: Match | None
 ) -> None:
@@ -151,7 +157,9 @@ def test_equality_is_reflexive(value: Any, equality: Equality) -> None:
 
 
 @given(nested(SCALARS), st.sampled_from(EQUALITIES))
-def test_neither_key_order_nor_the_type_of_a_whole_number_counts(value: Any, equality: Equality) -> None:
+def test_neither_key_order_nor_the_type_of_a_whole_number_counts(
+    value: Any, equality: Equality
+) -> None:
     try:
         other = text_of(turned_round(value))
     except OverflowError:
@@ -179,7 +187,9 @@ FACTORS = st.sampled_from([1.0, 1 + 1e-5, 1 - 5e-5, 1 + 2e-4, 1 - 7e-4, 1 + 5e-3
 
 
 @given(nested(HALVES | FEW_SCALARS), FACTORS)
-def test_close_equality_is_symmetric_off_the_edge_of_its_tolerance(value: Any, factor: float) -> None:
+def test_close_equality_is_symmetric_off_the_edge_of_its_tolerance(
+    value: Any, factor: float
+) -> None:
     a, b = text_of(value), text_of(scaled(value, factor))
     assert compare(a, b, "close") == compare(b, a, "close")
 

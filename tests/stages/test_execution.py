@@ -1,4 +1,5 @@
-"""Drafts into programs, in the real sandbox: what a sound one yields, and what becomes of each kind of fault."""
+"""Drafts into programs, in the real sandbox: what a sound one yields, and what becomes of each kind
+of fault."""
 
 import json
 from dataclasses import replace
@@ -11,7 +12,18 @@ from stages.execution import EVENTS, Execution, Review
 from stages.likeness import Likeness
 from stages.profile import CLEAN, PAPER, Profile
 from stages.prompts import load
-from stages.records import Answer, Attempt, Draft, Origin, Pair, Program, Reject, Sections, Tally, TransformQuestion
+from stages.records import (
+    Answer,
+    Attempt,
+    Draft,
+    Origin,
+    Pair,
+    Program,
+    Reject,
+    Sections,
+    Tally,
+    TransformQuestion,
+)
 from stages.repair import Repairs
 from tests.support.records import CODE, PAIR, SECTIONS, program, reply_of, transform_question
 
@@ -30,7 +42,9 @@ def sandbox() -> Sandbox:
 
 def stage(box: Sandbox, repairs: int = 0, profile: Profile = CLEAN, **counts: int) -> Execution:
     told = Repairs(repairs, load("repair"), load("faults").parts(), "numpy", "400 bytes")
-    return Execution(box, profile, told, Likeness(box), **{"pool": 20, "draws": 200, "pairs": 5, **counts})
+    return Execution(
+        box, profile, told, Likeness(box), **{"pool": 20, "draws": 200, "pairs": 5, **counts}
+    )
 
 
 async def executed(subject: Draft, **options: Any) -> Outcome:
@@ -94,7 +108,11 @@ async def test_a_run_in_another_sandbox_gives_the_same_pairs() -> None:
 MAIN = "def main_solution(a, b):\n"
 FAULTY: dict[str, tuple[dict[str, Any], str, str]] = {
     "a module that is not there": ({"code": f"import torch\n{CODE}"}, "module", "torch"),
-    "a module that the generator lacks": ({"generator": f"import torch\n{SECTIONS.generator}"}, "module", "torch"),
+    "a module that the generator lacks": (
+        {"generator": f"import torch\n{SECTIONS.generator}"},
+        "module",
+        "torch",
+    ),
     "a module that is imported in a call": (
         {"code": f"{MAIN}    import torch.nn\n    return a + b\n"},
         "module",
@@ -132,23 +150,47 @@ FAULTY: dict[str, tuple[dict[str, Any], str, str]] = {
         "1 different",
     ),
     "inputs that are too large": (
-        {"generator": SECTIONS.generator.replace("random.randint(0, 30)", "'x' * random.randint(500, 900)")},
+        {
+            "generator": SECTIONS.generator.replace(
+                "random.randint(0, 30)", "'x' * random.randint(500, 900)"
+            )
+        },
         "too_large",
         "inputs",
     ),
     "calls that raise": ({"code": f"{MAIN}    return [][a + 1]\n"}, "raises", "IndexError"),
     "a set for an output": ({"code": f"{MAIN}    return [{{a, b}}]\n"}, "unjson", "$[0]: set"),
     "NaN for an output": ({"code": f"{MAIN}    return float('nan')\n"}, "unjson", "nan"),
-    "outputs that are too large": ({"code": f"{MAIN}    return 'x' * (a + 600)\n"}, "too_large", "bytes of JSON"),
-    "outputs of too many numbers": ({"code": f"{MAIN}    return [a] * (b + 64)\n"}, "too_large", "scalars"),
-    "calls that never end": ({"code": f"{MAIN}    while True:\n        a += 1\n"}, "long", str(EVENTS)),
-    "a call that ends the interpreter": ({"code": f"import os\n{MAIN}    os._exit(3)\n"}, "crash", "3"),
+    "outputs that are too large": (
+        {"code": f"{MAIN}    return 'x' * (a + 600)\n"},
+        "too_large",
+        "bytes of JSON",
+    ),
+    "outputs of too many numbers": (
+        {"code": f"{MAIN}    return [a] * (b + 64)\n"},
+        "too_large",
+        "scalars",
+    ),
+    "calls that never end": (
+        {"code": f"{MAIN}    while True:\n        a += 1\n"},
+        "long",
+        str(EVENTS),
+    ),
+    "a call that ends the interpreter": (
+        {"code": f"import os\n{MAIN}    os._exit(3)\n"},
+        "crash",
+        "3",
+    ),
     "a check that refuses an input": (
         {"check": "def input_check(a, b):\n    return a > 15\n"},
         "input_check",
         "It refuses",
     ),
-    "a check that raises": ({"check": "def input_check(a):\n    return True\n"}, "input_check", "TypeError"),
+    "a check that raises": (
+        {"check": "def input_check(a):\n    return True\n"},
+        "input_check",
+        "TypeError",
+    ),
 }
 
 
@@ -169,7 +211,9 @@ IRREPRODUCIBLE = {
 
 
 @pytest.mark.parametrize("cause", IRREPRODUCIBLE)
-async def test_a_program_whose_result_depends_on_more_than_its_arguments_is_rejected(cause: str) -> None:
+async def test_a_program_whose_result_depends_on_more_than_its_arguments_is_rejected(
+    cause: str,
+) -> None:
     given = await refused(draft(code=IRREPRODUCIBLE[cause]), pool=8)
     assert given.reason == cause
 
@@ -198,13 +242,17 @@ SKEWED = f"{MAIN}    if a == 3:\n        return b\n    return 0\n"
 
 
 @pytest.mark.parametrize(("code", "tag"), [(CONSTANT, "constant"), (SKEWED, "skewed")])
-async def test_a_pool_of_nearly_one_output_goes_to_repair_and_then_stands_by_its_tag(code: str, tag: str) -> None:
+async def test_a_pool_of_nearly_one_output_goes_to_repair_and_then_stands_by_its_tag(
+    code: str, tag: str
+) -> None:
     async with sandbox() as box:
         (asked,) = await stage(box, repairs=1)(draft(code=code))
         assert isinstance(asked, TransformQuestion)
         assert asked.draft is not None
         assert asked.draft.fallback is not None
-        again = replace(asked.draft, attempts=(*asked.draft.attempts, Attempt(Answer("As it was."))))
+        again = replace(
+            asked.draft, attempts=(*asked.draft.attempts, Attempt(Answer("As it was.")))
+        )
         stands, *_told = await stage(box, repairs=1)(again)
     assert "inputs" in asked.messages[-1]["content"]
     assert isinstance(stands, Program)
@@ -222,7 +270,9 @@ async def test_a_repair_that_breaks_a_constant_program_leaves_it_as_it_was() -> 
         assert asked.draft is not None
         broken = replace(SECTIONS, code=f"{MAIN}    return [][a + 1]\n")
         attempts = (*asked.draft.attempts, Attempt(Answer("Now.")))
-        stands, *_told = await stage(box, repairs=1)(replace(asked.draft, sections=broken, attempts=attempts))
+        stands, *_told = await stage(box, repairs=1)(
+            replace(asked.draft, sections=broken, attempts=attempts)
+        )
     assert isinstance(stands, Program)
     assert stands.sections.code == CONSTANT
     assert stands.tags == ("constant",)
@@ -238,7 +288,9 @@ async def test_inputs_that_give_no_pair_are_dropped_and_counted_while_they_are_f
     code = f"{MAIN}    if a == 30:\n        raise ValueError(a)\n    return 'x' * 600 if a == 29 else a * b\n"
     found = await sound(draft(code=code), pool=100, draws=400)
     assert set(found.found["dropped"]) == {"raises", "too_large"}
-    assert found.found["pool"] + sum(found.found["dropped"].values()) == found.found["distinct"] == 100
+    assert (
+        found.found["pool"] + sum(found.found["dropped"].values()) == found.found["distinct"] == 100
+    )
 
 
 async def test_a_generator_that_raises_now_and_then_is_counted() -> None:
@@ -259,9 +311,7 @@ async def test_a_pair_beyond_the_bound_of_steps_keeps_its_value_and_is_tagged_lo
 
 async def test_an_argument_that_is_changed_is_recorded_as_it_was_given() -> None:
     code = "def main_solution(items):\n    items.sort()\n    return items.pop()\n"
-    generator = (
-        "import random\n\n\ndef input_generator():\n    return {'items': [random.randint(0, 9) for _ in range(4)]}\n"
-    )
+    generator = "import random\n\n\ndef input_generator():\n    return {'items': [random.randint(0, 9) for _ in range(4)]}\n"
     found = await sound(draft(code=code, generator=generator, check=""))
     assert all(pair.mutates for pair in found.pairs)
     assert {len(json.loads(pair.input)["items"]) for pair in found.pairs} == {4}
@@ -318,8 +368,12 @@ async def test_a_recorded_pair_that_does_not_come_again_rejects_the_program() ->
     assert "gave 3, now 2" in outcome.detail
 
 
-async def test_a_recorded_float_may_differ_within_the_tolerance_and_becomes_what_this_guest_gives() -> None:
-    outcome = await reviewed(recorded("def main_solution(a):\n    return a / 3\n", Pair('{"a": 1}', "0.33333")))
+async def test_a_recorded_float_may_differ_within_the_tolerance_and_becomes_what_this_guest_gives() -> (
+    None
+):
+    outcome = await reviewed(
+        recorded("def main_solution(a):\n    return a / 3\n", Pair('{"a": 1}', "0.33333"))
+    )
     assert isinstance(outcome, Program)
     assert outcome.pairs[0].output == "0.3333333333333333"
 
@@ -348,9 +402,14 @@ SORTING = "def main_solution(items):\n    items.sort()\n    return items\n"
 
 
 async def test_a_recorded_pair_whose_argument_is_changed_is_tagged() -> None:
-    outcome = await reviewed(recorded(SORTING, Pair('{"items": [2, 1]}', "[1, 2]"), Pair('{"items": [1]}', "[1]")))
+    outcome = await reviewed(
+        recorded(SORTING, Pair('{"items": [2, 1]}', "[1, 2]"), Pair('{"items": [1]}', "[1]"))
+    )
     assert isinstance(outcome, Program)
-    assert [(pair.mutates, pair.tags) for pair in outcome.pairs] == [(True, ("input_after_call",)), (False, ())]
+    assert [(pair.mutates, pair.tags) for pair in outcome.pairs] == [
+        (True, ("input_after_call",)),
+        (False, ()),
+    ]
 
 
 async def test_reviewing_a_program_twice_is_reviewing_it_once() -> None:

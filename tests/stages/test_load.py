@@ -31,7 +31,9 @@ CODES = (
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
     """So many processes that do nothing but compute."""
-    started = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    started = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)
+    ]
     try:
         yield
     finally:
@@ -63,7 +65,9 @@ async def verdicts() -> list[tuple[str | None, str | None, bool]]:
 
 
 @pytest.mark.slow
-async def test_no_verdict_away_from_a_limit_changes_between_an_idle_machine_and_8_busy_processes() -> None:
+async def test_no_verdict_away_from_a_limit_changes_between_an_idle_machine_and_8_busy_processes() -> (
+    None
+):
     alone = await verdicts()
     with busy(BUSY):
         crowded = await verdicts()

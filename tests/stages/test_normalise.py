@@ -25,17 +25,30 @@ SHOWN = {
     "over several lines": (f"from os import (\n    path,\n    sep,\n)\n{BODY}", BODY),
     "under another name": (f"import numpy as np, os.path as p\n{BODY}", BODY),
     "a used import stays": ("import math\ndef main_solution(a):\n    return math.floor(a)",) * 2,
-    "one used of two keeps both": ("import math, os\ndef main_solution(a):\n    return math.floor(a)",) * 2,
-    "a dotted import is used by its head": ("import os.path\ndef main_solution(a):\n    return os.path.join(a)",) * 2,
+    "one used of two keeps both": (
+        "import math, os\ndef main_solution(a):\n    return math.floor(a)",
+    )
+    * 2,
+    "a dotted import is used by its head": (
+        "import os.path\ndef main_solution(a):\n    return os.path.join(a)",
+    )
+    * 2,
     "the name, not what it stands for, counts": (
         "import math as m\nimport numpy as math\ndef main_solution(a):\n    return m.floor(a)",
         "import math as m\ndef main_solution(a):\n    return m.floor(a)",
     ),
-    "a name in a short text is a use": ("import math\ndef main_solution(a: 'math.x'):\n    return a",) * 2,
+    "a name in a short text is a use": (
+        "import math\ndef main_solution(a: 'math.x'):\n    return a",
+    )
+    * 2,
     "a star import stays": (f"from math import *\n{BODY}",) * 2,
     "a future import stays": (f"from __future__ import annotations\n{BODY}",) * 2,
-    "an import inside a function stays": ("def main_solution(a):\n    import os\n    return a",) * 2,
-    "an import inside a branch stays": (f"try:\n    import os\nexcept ImportError:\n    os = None\n{BODY}",) * 2,
+    "an import inside a function stays": ("def main_solution(a):\n    import os\n    return a",)
+    * 2,
+    "an import inside a branch stays": (
+        f"try:\n    import os\nexcept ImportError:\n    os = None\n{BODY}",
+    )
+    * 2,
     "the main docstring goes": ('def main_solution(a):\n    """Adds."""\n    return a + 1', BODY),
     "of many lines too": (
         'def main_solution(a):\n    """Adds.\n\n    # main function\n    """\n    return a + 1',
@@ -104,7 +117,11 @@ def test_the_tree_is_the_same_but_for_what_was_meant_to_go() -> None:
     assert "import os" not in shown
     assert "Doc." not in shown
     tree = ast.parse(MESSY)
-    tree.body = [node for node in tree.body if not (isinstance(node, ast.Import) and node.names[0].name == "os")]
+    tree.body = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.Import) and node.names[0].name == "os")
+    ]
     main = tree.body[-1]
     assert isinstance(main, ast.FunctionDef)
     main.body = main.body[1:]

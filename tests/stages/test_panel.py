@@ -19,11 +19,15 @@ def subject(code: str, *pairs: tuple[Any, Any], **found: Any) -> Program:
     return program(sections=Sections(code, "", "", ""), pairs=recorded, found=found)
 
 
-async def winners(tried: Program, way: Direction, equality: Equality = "close") -> list[tuple[str, ...]]:
+async def winners(
+    tried: Program, way: Direction, equality: Equality = "close"
+) -> list[tuple[str, ...]]:
     async with Sandbox(Limits(), workers=1) as box:
         done = box.statistics().done
         guesses = await Panel(box, equality).guesses(tried, tried.pairs, [way])
-        assert box.statistics().done - done == (1 if way == "input" else 0), "one fork a program, none for outputs"
+        assert box.statistics().done - done == (1 if way == "input" else 0), (
+            "one fork a program, none for outputs"
+        )
     return [guesses.winners(pair, way) for pair in tried.pairs]
 
 
@@ -32,13 +36,21 @@ ADD = "def main_solution(a, b):\n    return a + b\n"
 
 async def test_zeros_and_ones_win_where_they_give_the_target() -> None:
     tried = subject(ADD, ({"a": 0, "b": 0}, 0), ({"a": 2, "b": 0}, 2), ({"a": 3, "b": 4}, 7))
-    assert [won[:1] for won in await winners(tried, "input")] == [("zero",), ("one",), ("first_zero",)]
+    assert [won[:1] for won in await winners(tried, "input")] == [
+        ("zero",),
+        ("one",),
+        ("first_zero",),
+    ]
 
 
 async def test_the_target_is_copied_into_arguments_of_its_type_with_the_rest_zero_or_one() -> None:
     code = "def main_solution(items, k):\n    return sorted(items)[k:] + [0] * k\n"
-    tried = subject(code, ({"items": [3, 1, 2], "k": 0}, [1, 2, 3]), ({"items": [3, 5], "k": 1}, [5, 0]),
-                    ({"items": [7, 5], "k": 1}, [7, 1]))  # fmt: skip
+    tried = subject(
+        code,
+        ({"items": [3, 1, 2], "k": 0}, [1, 2, 3]),
+        ({"items": [3, 5], "k": 1}, [5, 0]),
+        ({"items": [7, 5], "k": 1}, [7, 1]),
+    )
     assert await winners(tried, "input") == [("target_zero",), ("target_one",), ()]
 
 
@@ -58,7 +70,9 @@ async def test_a_guess_wins_by_the_equality_of_the_run() -> None:
     assert await winners(tried, "input", "strict") == [()]
 
 
-async def test_a_guess_that_breaks_the_program_wins_nothing_and_the_others_are_still_tried() -> None:
+async def test_a_guess_that_breaks_the_program_wins_nothing_and_the_others_are_still_tried() -> (
+    None
+):
     code = "import os\n\n\ndef main_solution(n):\n    if n == 0:\n        os._exit(1)\n    return n * 4\n"
     tried = subject(code, ({"n": 1}, 4))
     async with Sandbox(Limits(), workers=1) as box:
@@ -69,13 +83,21 @@ async def test_a_guess_that_breaks_the_program_wins_nothing_and_the_others_are_s
 GUESSES = {"zero", "one", "null", "target_zero", "target_one", "first_zero", "first_one"}
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | st.text("abc", max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", max_size=2), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
 
-@given(st.lists(st.tuples(st.dictionaries(st.sampled_from("abc"), VALUES), VALUES), min_size=1, max_size=3))
-async def test_whatever_goes_in_and_comes_out_the_panel_can_be_asked(pairs: list[tuple[Any, Any]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.dictionaries(st.sampled_from("abc"), VALUES), VALUES), min_size=1, max_size=3
+    )
+)
+async def test_whatever_goes_in_and_comes_out_the_panel_can_be_asked(
+    pairs: list[tuple[Any, Any]],
+) -> None:
     tried = subject(ADD, *pairs)
     box = FakeRunner(others=Run("ok", "0"))
     guesses = await Panel(box).guesses(tried, tried.pairs, ["input", "output"])

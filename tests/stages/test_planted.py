@@ -1,4 +1,5 @@
-"""A corpus of programs with one planted fault each, and of sound ones that look faulty: sorted without a miss or false alarm."""
+"""A corpus of programs with one planted fault each, and of sound ones that look faulty: sorted
+without a miss or false alarm."""
 
 import asyncio
 from dataclasses import replace
@@ -49,23 +50,31 @@ def sorted_as(outcome: Program | Reject) -> str:
 async def outcomes(folder: str) -> dict[str, tuple[list[str], Program | Reject]]:
     corpus = planted(folder)
     async with Sandbox(Limits(), workers=2) as box:
-        found = await asyncio.gather(*(outcome_of(box, name, reply) for name, (_, reply) in corpus.items()))
+        found = await asyncio.gather(
+            *(outcome_of(box, name, reply) for name, (_, reply) in corpus.items())
+        )
     return {name: (corpus[name][0], outcome) for name, outcome in zip(corpus, found, strict=True)}
 
 
 async def test_every_planted_fault_is_found_and_named() -> None:
     found = await outcomes("faulty")
     assert len(found) >= 30
-    wrong = {name: (head[0], sorted_as(outcome), getattr(outcome, "detail", ""))
-             for name, (head, outcome) in found.items() if head[0] != f"expect: {sorted_as(outcome)}"}  # fmt: skip
+    wrong = {
+        name: (head[0], sorted_as(outcome), getattr(outcome, "detail", ""))
+        for name, (head, outcome) in found.items()
+        if head[0] != f"expect: {sorted_as(outcome)}"
+    }
     assert wrong == {}
 
 
 async def test_no_sound_program_is_refused_or_tagged() -> None:
     found = await outcomes("sound")
     assert len(found) >= 30
-    wrong = {name: (sorted_as(outcome), getattr(outcome, "detail", ""))
-             for name, (_, outcome) in found.items() if sorted_as(outcome) != "sound"}  # fmt: skip
+    wrong = {
+        name: (sorted_as(outcome), getattr(outcome, "detail", ""))
+        for name, (_, outcome) in found.items()
+        if sorted_as(outcome) != "sound"
+    }
     assert wrong == {}
     flagged = {name: head[1:] for name, (head, _) in found.items() if head[1:]}
     for name, flags in flagged.items():
@@ -73,6 +82,8 @@ async def test_no_sound_program_is_refused_or_tagged() -> None:
         assert isinstance(outcome, Program)
         for flag in flags:
             told = flag.removeprefix("flag: ")
-            there = [*(f"coerced {name}" for pair in outcome.pairs for name in pair.coerced),
-                     *("mutates" for pair in outcome.pairs if pair.mutates)]  # fmt: skip
+            there = [
+                *(f"coerced {name}" for pair in outcome.pairs for name in pair.coerced),
+                *("mutates" for pair in outcome.pairs if pair.mutates),
+            ]
             assert told in there, (name, flag)

@@ -45,18 +45,25 @@ async def unasked(subject: Program, **options: Any) -> dict[str, int]:
 def opening(direction: str = "output", *, variant: Variant = "query_code", **changes: Any) -> str:
     subject = program(sections=replace(SECTIONS, **changes.pop("sections", {})), **changes)
     assert direction in ("input", "output")
-    return WORDING.opening(subject, subject.pairs[0], "input" if direction == "input" else "output", variant)
+    return WORDING.opening(
+        subject, subject.pairs[0], "input" if direction == "input" else "output", variant
+    )
 
 
 async def test_each_pair_is_asked_in_both_directions_inputs_first() -> None:
     questions = await asked(several(pair(1), pair(2)))
     assert [(question.direction, question.number) for question in questions] == [
-        ("input", 0), ("input", 1), ("output", 0), ("output", 1),
-    ]  # fmt: skip
+        ("input", 0),
+        ("input", 1),
+        ("output", 0),
+        ("output", 1),
+    ]
 
 
 async def test_only_the_directions_that_are_set_are_asked() -> None:
-    assert {question.direction for question in await asked(several(pair(1)), directions=("output",))} == {"output"}
+    assert {
+        question.direction for question in await asked(several(pair(1)), directions=("output",))
+    } == {"output"}
 
 
 async def test_a_question_is_named_by_program_pair_and_direction() -> None:
@@ -65,7 +72,9 @@ async def test_a_question_is_named_by_program_pair_and_direction() -> None:
 
 
 async def test_the_first_pairs_are_asked_up_to_the_number_set() -> None:
-    questions = await asked(several(*[pair(number) for number in range(9)]), pairs=4, directions=("output",))
+    questions = await asked(
+        several(*[pair(number) for number in range(9)]), pairs=4, directions=("output",)
+    )
     assert [question.number for question in questions] == [0, 1, 2, 3]
 
 
@@ -91,14 +100,18 @@ async def test_distinct_questions_are_counted_not_pairs() -> None:
         ({"tags": ("invalid",)}, "invalid"),
     ],
 )
-async def test_a_pair_that_is_no_good_question_is_counted_by_its_reason(changes: dict[str, Any], reason: str) -> None:
+async def test_a_pair_that_is_no_good_question_is_counted_by_its_reason(
+    changes: dict[str, Any], reason: str
+) -> None:
     subject = several(pair(1, **changes), pair(2))
     assert {question.number for question in await asked(subject)} == {1}
     assert await unasked(subject) == {f"unasked.{reason}": 2}
 
 
 @pytest.mark.parametrize("steps", [4, 10_000, None])
-async def test_the_bounds_of_steps_are_inside_and_unknown_steps_are_asked(steps: int | None) -> None:
+async def test_the_bounds_of_steps_are_inside_and_unknown_steps_are_asked(
+    steps: int | None,
+) -> None:
     assert len(await asked(several(pair(1, steps=steps)))) == 2
 
 
@@ -125,7 +138,9 @@ async def test_of_a_program_of_which_all_is_asked_nothing_is_counted_as_unasked(
 
 
 @pytest.mark.parametrize("tag", ["constant", "skewed"])
-async def test_a_program_with_few_outputs_gets_one_output_question_and_no_input_question(tag: str) -> None:
+async def test_a_program_with_few_outputs_gets_one_output_question_and_no_input_question(
+    tag: str,
+) -> None:
     questions = await asked(several(pair(1, "0"), pair(2, "0"), pair(3, "1"), tags=(tag,)))
     assert [(question.direction, question.number) for question in questions] == [("output", 0)]
 
@@ -143,7 +158,10 @@ async def test_a_question_has_as_many_open_samples_as_are_wanted() -> None:
 
 async def variants(shares: dict[Variant, float]) -> dict[str, Variant]:
     subject = several(*[pair(number) for number in range(60)])
-    return {question.id: question.variant for question in await asked(subject, pairs=60, variants=shares)}
+    return {
+        question.id: question.variant
+        for question in await asked(subject, pairs=60, variants=shares)
+    }
 
 
 async def test_the_variant_follows_from_the_id_and_the_shares_alone() -> None:
@@ -157,7 +175,9 @@ async def test_the_variant_follows_from_the_id_and_the_shares_alone() -> None:
 
 
 async def test_a_variant_without_a_share_is_never_drawn() -> None:
-    assert set((await variants({"query": 0.0, "code": 1.0, "query_code": 0.0})).values()) == {"code"}
+    assert set((await variants({"query": 0.0, "code": 1.0, "query_code": 0.0})).values()) == {
+        "code"
+    }
 
 
 async def test_the_opening_is_the_one_user_message() -> None:
@@ -177,7 +197,8 @@ def test_an_input_question_names_the_arguments() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variant", "statement", "code"), [("query_code", True, True), ("query", True, False), ("code", False, True)]
+    ("variant", "statement", "code"),
+    [("query_code", True, True), ("query", True, False), ("code", False, True)],
 )
 def test_each_variant_shows_its_part(variant: Variant, statement: bool, code: bool) -> None:
     for direction in ("input", "output"):
@@ -196,7 +217,8 @@ def test_no_placeholder_and_no_gap_is_left_in_an_opening() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "stated"), [("5", False), ("5.0", True), ('{"a": [1, {"b": 0.5}]}', True), ('"0.5"', False)]
+    ("output", "stated"),
+    [("5", False), ("5.0", True), ('{"a": [1, {"b": 0.5}]}', True), ('"0.5"', False)],
 )
 def test_the_tolerance_is_stated_where_the_truth_has_a_float(output: str, stated: bool) -> None:
     for direction in ("input", "output"):
@@ -214,7 +236,9 @@ def test_the_code_is_tidied_for_the_question_unless_it_is_set_otherwise() -> Non
     sections = {"code": f"import os\n{SECTIONS.code}"}
     assert "import os" not in opening(sections=sections)
     subject = program(sections=replace(SECTIONS, **sections))
-    assert "import os" in replace(WORDING, normalise=False).opening(subject, PAIR, "output", "query_code")
+    assert "import os" in replace(WORDING, normalise=False).opening(
+        subject, PAIR, "output", "query_code"
+    )
 
 
 @pytest.mark.parametrize("part", ["statement", "description", "code"])
@@ -243,13 +267,17 @@ def shown_code(text: str) -> str:
     "code", [SECTIONS.code, 'TEXT = "a  "\n\n\n\n\ndef main_solution(a, b):\n    return TEXT * a\n']
 )
 def test_the_code_shown_has_the_tree_of_the_code_run(code: str) -> None:
-    assert ast.dump(ast.parse(shown_code(opening(sections={"code": code})))) == ast.dump(ast.parse(code))
+    assert ast.dump(ast.parse(shown_code(opening(sections={"code": code})))) == ast.dump(
+        ast.parse(code)
+    )
 
 
 @pytest.mark.parametrize("text", ["a  \nb", "a\n\n\n\nb"])
 def test_text_over_several_lines_is_shown_as_it_runs(text: str) -> None:
     code = f'TEXT = """{text}"""\n\n\ndef main_solution(a, b):\n    return TEXT * a\n'
-    assert ast.dump(ast.parse(shown_code(opening(sections={"code": code})))) == ast.dump(ast.parse(code))
+    assert ast.dump(ast.parse(shown_code(opening(sections={"code": code})))) == ast.dump(
+        ast.parse(code)
+    )
 
 
 @pytest.mark.parametrize("input_", ["5", "null", "true", "2.5"])
@@ -263,22 +291,27 @@ def test_an_input_question_does_not_tell_an_input_that_is_no_object(input_: str)
     assert not any(f"`{item}`" in text for item in json.loads(input_))
 
 
-@pytest.mark.parametrize(("statement", "output", "direction", "leaks"), [
-    ("The answer is 1234, as everybody knows.", "1234", "output", True),
-    ("The answer is 12345.", "1234", "output", False),
-    ("The answer is 0.1234.", "1234", "output", False),
-    ("It ends with -1234.", "1234", "output", False),
-    ("It returns `[1, 2]` for a pair.", "[1, 2]", "output", True),
-    ("The answer is 123.", "123", "output", False),
-    ("It is true if both are.", "true", "output", False),
-    ("It says Too late or nothing.", '"Too late"', "output", True),
-    ("Begin with 4711 of them.", "5", "input", True),
-    ("Begin with 47110 of them.", "5", "input", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("statement", "output", "direction", "leaks"),
+    [
+        ("The answer is 1234, as everybody knows.", "1234", "output", True),
+        ("The answer is 12345.", "1234", "output", False),
+        ("The answer is 0.1234.", "1234", "output", False),
+        ("It ends with -1234.", "1234", "output", False),
+        ("It returns `[1, 2]` for a pair.", "[1, 2]", "output", True),
+        ("The answer is 123.", "123", "output", False),
+        ("It is true if both are.", "true", "output", False),
+        ("It says Too late or nothing.", '"Too late"', "output", True),
+        ("Begin with 4711 of them.", "5", "input", True),
+        ("Begin with 47110 of them.", "5", "input", False),
+    ],
+)
 async def test_what_stands_in_the_statement_is_not_asked(
     statement: str, output: str, direction: Direction, *, leaks: bool
 ) -> None:
-    subject = several(Pair('{"a": 4711, "b": 3}', output, 9), sections=replace(SECTIONS, statement=statement))
+    subject = several(
+        Pair('{"a": 4711, "b": 3}', output, 9), sections=replace(SECTIONS, statement=statement)
+    )
     assert await unasked(subject, directions=(direction,)) == ({"unasked.leak": 1} if leaks else {})
     kept = await asked(subject, directions=(direction,), skip=frozenset())
     assert [question.tags for question in kept] == [("leak",) if leaks else ()]
@@ -288,7 +321,9 @@ async def test_what_is_skipped_is_as_set_and_tagged_where_it_is_asked() -> None:
     subject = several(pair(1, steps=2), pair(2, steps=20_000), pair(3, "9"), pair(4, "9"))
     found = await asked(subject, directions=("input",), pairs=9, skip=frozenset())
     assert [question.tags for question in found] == [("trivial",), ("long",), (), ("repeated",)]
-    assert len(await asked(subject, directions=("input",), pairs=9, skip=frozenset({"trivial"}))) == 3
+    assert (
+        len(await asked(subject, directions=("input",), pairs=9, skip=frozenset({"trivial"}))) == 3
+    )
 
 
 async def test_a_question_that_a_guess_wins_carries_its_name_and_is_skipped_if_so_set() -> None:

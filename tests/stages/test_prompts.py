@@ -1,4 +1,5 @@
-"""Prompt texts: their head, their placeholders, their parts, and those that a user puts in their place."""
+"""Prompt texts: their head, their placeholders, their parts, and those that a user puts in their
+place."""
 
 from pathlib import Path
 
@@ -50,7 +51,11 @@ def test_the_hash_of_a_prompt_follows_its_words_and_not_its_name() -> None:
 
 def test_parts_are_told_apart_by_their_headings() -> None:
     text = "before\n== one ==\nFirst\n\nline\n\n== two ==\n== three ==\na == b ==\n"
-    assert Template("t", text, "1").parts() == {"one": "First\n\nline", "two": "", "three": "a == b =="}
+    assert Template("t", text, "1").parts() == {
+        "one": "First\n\nline",
+        "two": "",
+        "three": "a == b ==",
+    }
 
 
 def test_a_text_without_headings_has_no_parts() -> None:
@@ -64,7 +69,8 @@ def test_a_file_takes_the_place_of_an_embedded_prompt(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Mend: {{evidence}}", "Mend:\n---\n{{evidence}}", "first\nversion: 1\n---\n{{evidence}}"]
+    "text",
+    ["Mend: {{evidence}}", "Mend:\n---\n{{evidence}}", "first\nversion: 1\n---\n{{evidence}}"],
 )
 def test_a_file_without_a_head_is_custom_and_whole(tmp_path: Path, text: str) -> None:
     file = tmp_path / "mine.md"
@@ -81,9 +87,14 @@ def test_only_the_files_that_a_folder_has_take_the_place_of_embedded_ones(tmp_pa
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("{{evidence}} {{moon}}", "no such placeholder: moon"), ("Mend it.", "placeholder {{evidence}} is missing")],
+    [
+        ("{{evidence}} {{moon}}", "no such placeholder: moon"),
+        ("Mend it.", "placeholder {{evidence}} is missing"),
+    ],
 )
-def test_a_prompt_with_the_wrong_placeholders_is_misconfigured(tmp_path: Path, text: str, told: str) -> None:
+def test_a_prompt_with_the_wrong_placeholders_is_misconfigured(
+    tmp_path: Path, text: str, told: str
+) -> None:
     file = tmp_path / "mine.md"
     file.write_text(text)
     with pytest.raises(Misconfigured, match=r"mine\.md") as caught:
@@ -104,14 +115,25 @@ def test_a_prompt_that_is_no_text_is_misconfigured(tmp_path: Path) -> None:
 
 
 VERDICTS: tuple[VerdictName, ...] = (
-    "right", "wrong", "no_answer", "error", "timeout", "memory", "denied", "crash", "cut", "invalid_truth",
-)  # fmt: skip
+    "right",
+    "wrong",
+    "no_answer",
+    "error",
+    "timeout",
+    "memory",
+    "denied",
+    "crash",
+    "cut",
+    "invalid_truth",
+)
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_every_verdict_has_its_feedback(verdict: VerdictName) -> None:
     told = load("feedback").parts()
-    names = {f"{verdict}_input", f"{verdict}_output"} if verdict in ("right", "wrong") else {verdict}
+    names = (
+        {f"{verdict}_input", f"{verdict}_output"} if verdict in ("right", "wrong") else {verdict}
+    )
     assert all(told[name] for name in names)
 
 

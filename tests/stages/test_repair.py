@@ -1,4 +1,5 @@
-"""What becomes of a faulty program: turns while there are any, then the fallback, then a reject; and the guards."""
+"""What becomes of a faulty program: turns while there are any, then the fallback, then a reject;
+and the guards."""
 
 from dataclasses import replace
 
@@ -31,7 +32,9 @@ def repairs(turns: int = 2) -> Repairs:
 
 def draft(*faults: Fault | None, number: int = 1, fallback: Program | None = None) -> Draft:
     """A draft that has had one reply for each fault found so far."""
-    attempts = tuple(Attempt(Answer(REPLY, model="m", usage=Usage(10, 2)), fault) for fault in faults)
+    attempts = tuple(
+        Attempt(Answer(REPLY, model="m", usage=Usage(10, 2)), fault) for fault in faults
+    )
     return Draft(transform_question(), number, SECTIONS, attempts, fallback)
 
 
@@ -64,15 +67,24 @@ def test_the_repair_turn_carries_the_draft_with_its_fault_noted() -> None:
 
 
 def test_the_conversation_grows_from_the_last_request() -> None:
-    grown = ({"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"})
+    grown = (
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b"},
+        {"role": "user", "content": "c"},
+    )
     before = draft(RAISES, None)
-    asked = repair_turn(repairs().of(replace(before, question=TransformQuestion(grown, ORIGIN)), RAISES))
+    asked = repair_turn(
+        repairs().of(replace(before, question=TransformQuestion(grown, ORIGIN)), RAISES)
+    )
     assert asked.messages[:3] == grown
     assert len(asked.messages) == 5
 
 
 def test_the_second_program_of_a_reply_is_named_in_its_request() -> None:
-    assert "Program 2" in repair_turn(repairs().of(draft(None, number=2), RAISES)).messages[-1]["content"]
+    assert (
+        "Program 2"
+        in repair_turn(repairs().of(draft(None, number=2), RAISES)).messages[-1]["content"]
+    )
     assert "The program" in repair_turn(repairs().of(draft(None), RAISES)).messages[-1]["content"]
 
 
@@ -87,14 +99,40 @@ def test_what_is_too_large_is_told_with_the_limit() -> None:
 
 
 def test_evidence_with_placeholders_in_it_is_not_filled_in() -> None:
-    asked = repair_turn(repairs().of(draft(None), Fault("raises", "KeyError: {{program}} {{limit}}")))
+    asked = repair_turn(
+        repairs().of(draft(None), Fault("raises", "KeyError: {{program}} {{limit}}"))
+    )
     assert "KeyError: {{program}} {{limit}}" in asked.messages[-1]["content"]
 
 
 def test_every_kind_of_fault_that_a_stage_finds_has_its_explanation() -> None:
-    found = {"cut", "section", "syntax", "main", "generator", "module", "load", "signature", "raises", "unjson",
-             "too_large", "too_slow", "long", "memory", "denied", "crash", "few_inputs", "constant", "skewed",
-             "input_check", "random", "clock", "hash_order", "state", "opaque"}  # fmt: skip
+    found = {
+        "cut",
+        "section",
+        "syntax",
+        "main",
+        "generator",
+        "module",
+        "load",
+        "signature",
+        "raises",
+        "unjson",
+        "too_large",
+        "too_slow",
+        "long",
+        "memory",
+        "denied",
+        "crash",
+        "few_inputs",
+        "constant",
+        "skewed",
+        "input_check",
+        "random",
+        "clock",
+        "hash_order",
+        "state",
+        "opaque",
+    }
     told = load("faults").parts()
     assert {kind for kind in found if not told.get(kind)} == set()
 
@@ -124,7 +162,9 @@ def test_a_draft_without_any_program_is_rejected_as_its_file() -> None:
 
 
 @pytest.mark.parametrize("guard", ["unchanged", "hidden"])
-def test_a_reject_names_the_programs_own_fault_not_the_guard_that_stopped_its_repair(guard: str) -> None:
+def test_a_reject_names_the_programs_own_fault_not_the_guard_that_stopped_its_repair(
+    guard: str,
+) -> None:
     assert reject(given_up(draft(RAISES, Fault(guard, "no")))).reason == "raises"
 
 
@@ -152,9 +192,12 @@ def test_the_transform_row_counts_attempts_their_faults_and_what_all_of_them_use
     asked = replace(transform_question(), prompt=Prompt("transform/1", "cafe"))
     row = transform_row(Draft(asked, 1, SECTIONS, attempts))
     assert row == {
-        "model": "m10", "prompt": {"version": "transform/1", "hash": "cafe"}, "attempts": 3,
-        "errors": ["raises", "syntax"], "usage": Usage(3210, 3).row(),
-    }  # fmt: skip
+        "model": "m10",
+        "prompt": {"version": "transform/1", "hash": "cafe"},
+        "attempts": 3,
+        "errors": ["raises", "syntax"],
+        "usage": Usage(3210, 3).row(),
+    }
 
 
 CODE = (
@@ -171,7 +214,9 @@ def with_code(old: str, new: str) -> Sections:
 
 SOUND = {
     "another statement": with_code("total += helper(a)", "total += helper(a) + 1"),
-    "a named exception": with_code("except ZeroDivisionError", "except (ZeroDivisionError, TypeError)"),
+    "a named exception": with_code(
+        "except ZeroDivisionError", "except (ZeroDivisionError, TypeError)"
+    ),
     "a constant at the end": with_code("    return total", "    return 5"),
     "a computed result at once": with_code("    total = a\n", "    return a + b\n"),
     "another generator": replace(BEFORE, generator=BEFORE.generator.replace("30", "99")),
@@ -180,17 +225,38 @@ SOUND = {
     "somewhat less code": with_code("        total += helper(a)\n", "        pass\n"),
 }
 HIDDEN = {
-    "a seed in the code": (with_code("    total = a\n", "    random.seed(1)\n    total = a\n"), "seed"),
-    "a seed in the generator": (
-        replace(BEFORE, generator=BEFORE.generator.replace("    return", "    random.seed(0)\n    return")),
+    "a seed in the code": (
+        with_code("    total = a\n", "    random.seed(1)\n    total = a\n"),
         "seed",
     ),
-    "a seeded generator of numpy": (with_code("    total = a\n", "    total = np.random.default_rng(3)\n"), "seed"),
+    "a seed in the generator": (
+        replace(
+            BEFORE,
+            generator=BEFORE.generator.replace("    return", "    random.seed(0)\n    return"),
+        ),
+        "seed",
+    ),
+    "a seeded generator of numpy": (
+        with_code("    total = a\n", "    total = np.random.default_rng(3)\n"),
+        "seed",
+    ),
     "a bare except": (with_code("except ZeroDivisionError", "except"), "bare except"),
-    "a bare except by name": (with_code("except ZeroDivisionError", "except BaseException"), "bare except"),
-    "a constant at once": (with_code("    total = a\n", "    return 0\n    total = a\n"), "constant"),
-    "a constant after the docstring": (with_code("    total = a\n", '    """D."""\n    return None\n'), "constant"),
-    "less than half of the program": (replace(BEFORE, code="def main_solution(a, b):\n    return a + b\n"), "half"),
+    "a bare except by name": (
+        with_code("except ZeroDivisionError", "except BaseException"),
+        "bare except",
+    ),
+    "a constant at once": (
+        with_code("    total = a\n", "    return 0\n    total = a\n"),
+        "constant",
+    ),
+    "a constant after the docstring": (
+        with_code("    total = a\n", '    """D."""\n    return None\n'),
+        "constant",
+    ),
+    "less than half of the program": (
+        replace(BEFORE, code="def main_solution(a, b):\n    return a + b\n"),
+        "half",
+    ),
 }
 
 
@@ -215,22 +281,40 @@ def test_a_reply_that_changes_nothing_is_stopped() -> None:
 
 
 def test_what_was_there_before_is_not_held_against_a_repair() -> None:
-    bad = replace(BEFORE, code=HIDDEN["a seed in the code"][0].code.replace("except ZeroDivisionError", "except"))
+    bad = replace(
+        BEFORE,
+        code=HIDDEN["a seed in the code"][0].code.replace("except ZeroDivisionError", "except"),
+    )
     assert guarded(bad, replace(bad, code=bad.code.replace("total = a", "total = b"))) is None
 
 
 @pytest.mark.parametrize("constant", ["-1", "[]", "{}", "[0, 0]"])
 def test_the_guard_stops_a_constant_of_several_nodes(constant: str) -> None:
-    assert guarded(BEFORE, with_code("    total = a\n", f"    return {constant}\n    total = a\n")) is not None
+    assert (
+        guarded(BEFORE, with_code("    total = a\n", f"    return {constant}\n    total = a\n"))
+        is not None
+    )
 
 
 @pytest.mark.parametrize("seeded", ["random.Random(0)", "np.random.RandomState(0)"])
 def test_the_guard_stops_a_seeded_generator_object(seeded: str) -> None:
-    assert guarded(BEFORE, with_code("    total = a\n", f"    total = {seeded}.random()\n")) is not None
+    assert (
+        guarded(BEFORE, with_code("    total = a\n", f"    total = {seeded}.random()\n"))
+        is not None
+    )
 
 
 def test_the_request_is_filled_from_its_template() -> None:
-    own = Repairs(1, Template("t", "{{program}}|{{kind}}|{{explanation}}|{{evidence}}", "1"), {"raises": "E"}, "", "")
+    own = Repairs(
+        1,
+        Template("t", "{{program}}|{{kind}}|{{explanation}}|{{evidence}}", "1"),
+        {"raises": "E"},
+        "",
+        "",
+    )
     asked = repair_turn(own.of(draft(None), Fault("raises", "why")))
     assert asked.messages[-1]["content"] == "The program|raises|E|why"
-    assert repair_turn(own.of(draft(None), Fault("odd", "why"))).messages[-1]["content"] == "The program|odd||why"
+    assert (
+        repair_turn(own.of(draft(None), Fault("odd", "why"))).messages[-1]["content"]
+        == "The program|odd||why"
+    )

@@ -12,7 +12,15 @@ from stages.revision import Revision, question_row, source_row
 from tests.support.records import PAIR, program, question
 
 FEEDBACK = Feedback(load("feedback"))
-REVISED: tuple[VerdictName, ...] = ("wrong", "no_answer", "error", "timeout", "memory", "denied", "crash")
+REVISED: tuple[VerdictName, ...] = (
+    "wrong",
+    "no_answer",
+    "error",
+    "timeout",
+    "memory",
+    "denied",
+    "crash",
+)
 SETTLED: tuple[VerdictName, ...] = ("right", "cut", "invalid_truth")
 
 
@@ -21,7 +29,8 @@ def turn(verdict: VerdictName, content: str = "I say 4.", **changes: Any) -> Tur
 
 
 def judged(*verdicts: VerdictName, direction: str = "output", **changes: object) -> Judged:
-    """A question of one sample with one turn for each verdict; all but the last were answered with a redo."""
+    """A question of one sample with one turn for each verdict; all but the last were answered with
+    a redo."""
     turns = [turn(verdict, f"Answer {number}.") for number, verdict in enumerate(verdicts, 1)]
     told = [replace(said, feedback=f"{said.feedback} {FEEDBACK.redo}") for said in turns[:-1]]
     return Judged(question(direction, turns=(*told, turns[-1]), **changes))
@@ -50,7 +59,9 @@ async def test_what_went_wrong_gets_another_turn(verdict: VerdictName, direction
 
 
 @pytest.mark.parametrize("verdict", SETTLED)
-async def test_what_is_right_cut_or_cannot_be_judged_gets_no_other_turn(verdict: VerdictName) -> None:
+async def test_what_is_right_cut_or_cannot_be_judged_gets_no_other_turn(
+    verdict: VerdictName,
+) -> None:
     assert not await again(judged(verdict))
 
 
@@ -80,7 +91,11 @@ async def test_a_wrong_output_of_a_program_with_two_outputs_is_not_revised() -> 
 async def test_where_the_pool_is_unknown_the_pairs_tell_how_many_outputs_there_are() -> None:
     pairs = (PAIR, Pair('{"a": 3, "b": 3}', "6", 9), Pair('{"a": 4, "b": 2}', "6", 9))
     assert not await again(judged("wrong", program=program(outputs=0, pairs=pairs)))
-    assert await again(judged("wrong", program=program(outputs=0, pairs=(*pairs, Pair('{"a": 5, "b": 2}', "7", 9)))))
+    assert await again(
+        judged(
+            "wrong", program=program(outputs=0, pairs=(*pairs, Pair('{"a": 5, "b": 2}', "7", 9)))
+        )
+    )
 
 
 async def test_the_next_user_message_is_the_feedback_with_the_request_to_try_again() -> None:
@@ -121,9 +136,22 @@ async def test_a_row_has_exactly_its_keys_in_their_order() -> None:
 
 async def test_with_three_turns_the_keys_go_on() -> None:
     row = (await sample_row(judged("wrong", "error", "wrong"), turns=3)).content
-    keys = ["prompt", "turn_1", "feedback_1", "turn_2", "feedback_2", "turn_3", "feedback_3", "meta"]
+    keys = [
+        "prompt",
+        "turn_1",
+        "feedback_1",
+        "turn_2",
+        "feedback_2",
+        "turn_3",
+        "feedback_3",
+        "meta",
+    ]
     assert list(row) == keys
-    assert [row[f"turn_{number}"] for number in (1, 2, 3)] == ["Answer 1.", "Answer 2.", "Answer 3."]
+    assert [row[f"turn_{number}"] for number in (1, 2, 3)] == [
+        "Answer 1.",
+        "Answer 2.",
+        "Answer 3.",
+    ]
 
 
 async def test_the_second_turn_is_null_where_the_first_was_right() -> None:
@@ -140,19 +168,53 @@ async def test_a_cut_answer_is_a_row_that_was_not_revised() -> None:
 
 
 async def test_the_prompt_is_the_first_user_message_whatever_stands_before_it() -> None:
-    opening = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "What comes out?"})
-    assert (await sample_row(judged("right", opening=opening))).content["prompt"] == "What comes out?"
+    opening = (
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "What comes out?"},
+    )
+    assert (await sample_row(judged("right", opening=opening))).content[
+        "prompt"
+    ] == "What comes out?"
 
 
 async def test_meta_has_the_fields_that_the_data_promises() -> None:
-    subject = judged("wrong", "right", direction="input", tags=("long",), sampling={"temperature": 0.7}, system="S")
+    subject = judged(
+        "wrong",
+        "right",
+        direction="input",
+        tags=("long",),
+        sampling={"temperature": 0.7},
+        system="S",
+    )
     row = await sample_row(subject)
     meta = row.content["meta"]
-    promised = {"id", "direction", "program", "pair", "sample", "variant", "prompt_version", "input", "output", "turns",
-                "guess", "steps", "tags", "sampling", "system", "schema", "source"}  # fmt: skip
+    promised = {
+        "id",
+        "direction",
+        "program",
+        "pair",
+        "sample",
+        "variant",
+        "prompt_version",
+        "input",
+        "output",
+        "turns",
+        "guess",
+        "steps",
+        "tags",
+        "sampling",
+        "system",
+        "schema",
+        "source",
+    }
     assert promised <= set(meta)
     assert row.id == meta["id"] == f"{subject.question.id}.0"
-    assert (meta["direction"], meta["program"], meta["pair"], meta["sample"]) == ("input", "beef", PAIR.id, 0)
+    assert (meta["direction"], meta["program"], meta["pair"], meta["sample"]) == (
+        "input",
+        "beef",
+        PAIR.id,
+        0,
+    )
     assert (meta["input"], meta["output"], meta["steps"]) == (PAIR.input, PAIR.output, 9)
     assert (meta["tags"], meta["sampling"], meta["system"]) == (["long"], {"temperature": 0.7}, "S")
     assert [said["verdict"] for said in meta["turns"]] == ["wrong", "right"]
@@ -161,26 +223,36 @@ async def test_meta_has_the_fields_that_the_data_promises() -> None:
 
 async def test_a_row_near_a_limit_is_tagged_so() -> None:
     said = replace(turn("right"), near_limit=True)
-    assert (await sample_row(Judged(question(turns=(said,))))).content["meta"]["tags"] == ["near_limit"]
+    assert (await sample_row(Judged(question(turns=(said,))))).content["meta"]["tags"] == [
+        "near_limit"
+    ]
     pair = replace(PAIR, near_limit=True)
     assert (await sample_row(judged("right", pair=pair))).content["meta"]["tags"] == ["near_limit"]
 
 
 async def test_a_row_with_a_turn_outside_the_domain_is_tagged_so() -> None:
     said = replace(turn("right"), out_of_domain=True)
-    tags = (await sample_row(Judged(question("input", turns=(said,), tags=("long",))))).content["meta"]["tags"]
+    tags = (await sample_row(Judged(question("input", turns=(said,), tags=("long",))))).content[
+        "meta"
+    ]["tags"]
     assert tags == ["long", "out_of_domain"]
 
 
 async def test_counts_say_how_a_sample_ended_and_what_each_turn_gave() -> None:
     assert (await sample_row(judged("wrong", "right"))).counts == {
-        "samples.right_in_turn_2": 1, "verdicts.turn_1.output.wrong": 1, "verdicts.turn_2.output.right": 1,
-        "verdicts_by_output.int.output.turn_1.wrong": 1, "verdicts_by_output.int.output.turn_2.right": 1,
-    }  # fmt: skip
+        "samples.right_in_turn_2": 1,
+        "verdicts.turn_1.output.wrong": 1,
+        "verdicts.turn_2.output.right": 1,
+        "verdicts_by_output.int.output.turn_1.wrong": 1,
+        "verdicts_by_output.int.output.turn_2.right": 1,
+    }
     assert (await sample_row(judged("error", "wrong", direction="input"))).counts == {
-        "samples.still_wrong": 1, "verdicts.turn_1.input.error": 1, "verdicts.turn_2.input.wrong": 1,
-        "verdicts_by_output.int.input.turn_1.error": 1, "verdicts_by_output.int.input.turn_2.wrong": 1,
-    }  # fmt: skip
+        "samples.still_wrong": 1,
+        "verdicts.turn_1.input.error": 1,
+        "verdicts.turn_2.input.wrong": 1,
+        "verdicts_by_output.int.input.turn_1.error": 1,
+        "verdicts_by_output.int.input.turn_2.wrong": 1,
+    }
 
 
 def sampled(*verdicts: VerdictName) -> Judged:
@@ -246,8 +318,13 @@ def test_the_source_of_a_sample_names_its_licence_whatever_its_field(name: str) 
 
 
 async def test_counts_say_what_the_three_equalities_make_of_an_answer() -> None:
-    subject = Judged(question(pair=Pair('{"a": 2}', "5.0"), turns=(turn("right", predicted="5.0001"),)))
+    subject = Judged(
+        question(pair=Pair('{"a": 2}', "5.0"), turns=(turn("right", predicted="5.0001"),))
+    )
     counts = (await sample_row(subject)).counts
     assert {name: count for name, count in counts.items() if name.startswith("equalities.")} == {
-        "equalities.compared": 1, "equalities.close": 1, "equalities.paper": 1, "equalities.strict": 0,
-    }  # fmt: skip
+        "equalities.compared": 1,
+        "equalities.close": 1,
+        "equalities.paper": 1,
+        "equalities.strict": 0,
+    }

@@ -1,4 +1,5 @@
-"""Which pairs of a pool are kept: distinct outputs, then new lines, then a spread in steps; nothing else counts."""
+"""Which pairs of a pool are kept: distinct outputs, then new lines, then a spread in steps; nothing
+else counts."""
 
 from collections import Counter
 from dataclasses import replace
@@ -30,7 +31,12 @@ def test_the_first_pair_of_each_output_goes_before_all_others() -> None:
 
 
 def test_then_goes_the_pair_that_runs_most_new_lines() -> None:
-    pool = [pair(1, "x"), pair(2, "x", lines=(1, 3)), pair(3, "x", lines=(4, 5)), pair(4, "x", lines=(4, 5))]
+    pool = [
+        pair(1, "x"),
+        pair(2, "x", lines=(1, 3)),
+        pair(3, "x", lines=(4, 5)),
+        pair(4, "x", lines=(4, 5)),
+    ]
     assert kept(pool, 3) == (pool[0], pool[2], pool[1])
 
 
@@ -40,7 +46,13 @@ def test_lines_that_a_chosen_pair_has_run_are_not_new() -> None:
 
 
 def test_then_goes_the_pair_whose_steps_are_farthest_from_the_chosen() -> None:
-    pool = [pair(1, "x", 10), pair(2, "x", 20), pair(3, "x", 90), pair(4, "x", 50), pair(5, "x", 95)]
+    pool = [
+        pair(1, "x", 10),
+        pair(2, "x", 20),
+        pair(3, "x", 90),
+        pair(4, "x", 50),
+        pair(5, "x", 95),
+    ]
     assert kept(pool, 4) == (pool[0], pool[4], pool[3], pool[1])
 
 
@@ -55,7 +67,9 @@ def test_of_equals_the_first_in_the_pool_is_chosen() -> None:
 
 
 @given(POOLS, COUNTS)
-def test_as_many_are_kept_as_there_are_and_never_more_than_the_count(pool: list[Pair], count: int) -> None:
+def test_as_many_are_kept_as_there_are_and_never_more_than_the_count(
+    pool: list[Pair], count: int
+) -> None:
     chosen = kept(pool, count)
     assert len(chosen) == min(count, len(pool))
     assert not Counter(chosen) - Counter(pool)

@@ -57,7 +57,9 @@ def test_a_value_that_holds_itself_has_no_text() -> None:
         text_of(loop)
 
 
-@pytest.mark.parametrize("text", ["", "five", "{'a': 1}", "NaN", "[Infinity]", '{"a": -Infinity}', "1 2", "[1,]"])
+@pytest.mark.parametrize(
+    "text", ["", "five", "{'a': 1}", "NaN", "[Infinity]", '{"a": -Infinity}', "1 2", "[1,]"]
+)
 def test_what_is_no_json_text_has_no_value(text: str) -> None:
     with pytest.raises(NotJson):
         value_of(text)

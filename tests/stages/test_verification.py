@@ -1,4 +1,5 @@
-"""Verdicts: predicted outputs are compared, predicted inputs are run; the truth is run where it was never gated."""
+"""Verdicts: predicted outputs are compared, predicted inputs are run; the truth is run where it was
+never gated."""
 
 from dataclasses import replace
 from typing import Literal
@@ -10,7 +11,17 @@ from stages.equality import Equality
 from stages.feedback import Feedback
 from stages.gate import environment
 from stages.prompts import load
-from stages.records import Answer, Answered, Attempted, Pair, Program, Question, Turn, VerdictName, seed_of
+from stages.records import (
+    Answer,
+    Answered,
+    Attempted,
+    Pair,
+    Program,
+    Question,
+    Turn,
+    VerdictName,
+    seed_of,
+)
 from stages.verification import Verification, shape_error
 from tests.support.records import CHECK, CODE, PAIR, SECTIONS, program, question
 from tests.support.runner import GUEST, FakeRunner
@@ -23,15 +34,26 @@ def runner(**runs: Run) -> FakeRunner:
     return FakeRunner(dict(runs))
 
 
-def answered(content: str, direction: str = "output", finish: str = "stop", **changes: object) -> Answered:
+def answered(
+    content: str, direction: str = "output", finish: str = "stop", **changes: object
+) -> Answered:
     return Answered(question(direction, turns=(Turn(Answer(content, finish=finish)),), **changes))
 
 
-async def verdict(content: str, direction: str = "output", box: FakeRunner | None = None, *, finish: str = "stop",
-                  equality: Equality = "close", **changes: object) -> Turn:  # fmt: skip
+async def verdict(
+    content: str,
+    direction: str = "output",
+    box: FakeRunner | None = None,
+    *,
+    finish: str = "stop",
+    equality: Equality = "close",
+    **changes: object,
+) -> Turn:
     """The turn that verification makes of one answer."""
     sandbox: Runner = box or FakeRunner()
-    (judged,) = await Verification(sandbox, FEEDBACK, equality)(answered(content, direction, finish, **changes))
+    (judged,) = await Verification(sandbox, FEEDBACK, equality)(
+        answered(content, direction, finish, **changes)
+    )
     return judged.question.samples[0].last
 
 
@@ -56,7 +78,12 @@ async def test_a_predicted_output_is_compared_with_the_truth(
     said: str, equality: Equality, expected: VerdictName, match: str | None
 ) -> None:
     turn = await verdict(f'{{"output": {said}}}', equality=equality, pair=FLOATING)
-    assert (turn.verdict, turn.match, turn.predicted, turn.read) == (expected, match, said, "strict")
+    assert (turn.verdict, turn.match, turn.predicted, turn.read) == (
+        expected,
+        match,
+        said,
+        "strict",
+    )
 
 
 async def test_a_predicted_output_of_a_gated_program_runs_nothing() -> None:
@@ -67,9 +94,12 @@ async def test_a_predicted_output_of_a_gated_program_runs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected", "match"), [("5", "right", "exact"), ("5.00001", "right", "close"), ("6", "wrong", None)]
+    ("given", "expected", "match"),
+    [("5", "right", "exact"), ("5.00001", "right", "close"), ("6", "wrong", None)],
 )
-async def test_a_predicted_input_is_judged_by_what_it_gives(given: str, expected: str, match: str | None) -> None:
+async def test_a_predicted_input_is_judged_by_what_it_gives(
+    given: str, expected: str, match: str | None
+) -> None:
     box = FakeRunner({'{"a": 4, "b": 1}': Run("ok", given, cpu_s=0.5, near_limit=True)})
     turn = await verdict('{"input": {"a": 4, "b": 1}}', "input", box, pair=FLOATING)
     assert (turn.verdict, turn.match, turn.got) == (expected, match, given)
@@ -85,13 +115,26 @@ async def test_a_predicted_input_is_run_as_it_was_written_with_the_programs_seed
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [("error", "error"), ("timeout", "timeout"), ("memory", "memory"), ("denied", "denied"), ("crash", "crash"),
-     ("invalid", "error")],
-)  # fmt: skip
-async def test_a_predicted_input_whose_run_fails_is_judged_by_how_it_failed(status: Status, expected: str) -> None:
+    [
+        ("error", "error"),
+        ("timeout", "timeout"),
+        ("memory", "memory"),
+        ("denied", "denied"),
+        ("crash", "crash"),
+        ("invalid", "error"),
+    ],
+)
+async def test_a_predicted_input_whose_run_fails_is_judged_by_how_it_failed(
+    status: Status, expected: str
+) -> None:
     box = FakeRunner({'{"a": 4, "b": 1}': Run(status, error="ValueError: no")})
     turn = await verdict('{"input": {"a": 4, "b": 1}}', "input", box)
-    assert (turn.verdict, turn.error, turn.got, turn.match) == (expected, "ValueError: no", None, None)
+    assert (turn.verdict, turn.error, turn.got, turn.match) == (
+        expected,
+        "ValueError: no",
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +148,9 @@ async def test_a_predicted_input_whose_run_fails_is_judged_by_how_it_failed(stat
         ("null", "it is not an object with the arguments by name"),
     ],
 )
-async def test_a_predicted_input_of_the_wrong_shape_is_an_error_and_is_not_run(predicted: str, told: str) -> None:
+async def test_a_predicted_input_of_the_wrong_shape_is_an_error_and_is_not_run(
+    predicted: str, told: str
+) -> None:
     box = runner()
     turn = await verdict(f'{{"input": {predicted}}}', "input", box)
     assert turn.verdict == "error"
@@ -140,7 +185,9 @@ async def test_an_answer_in_the_reasoning_is_none() -> None:
 
 async def test_the_reading_that_is_set_decides_what_is_read() -> None:
     for reading, expected in (("strict", "no_answer"), ("tolerant", "right")):
-        stage = Verification(FakeRunner(), FEEDBACK, reading="strict" if reading == "strict" else "tolerant")
+        stage = Verification(
+            FakeRunner(), FEEDBACK, reading="strict" if reading == "strict" else "tolerant"
+        )
         (judged,) = await stage(answered("{'output': 5}"))
         assert judged.question.samples[0].last.verdict == expected
 
@@ -154,11 +201,18 @@ async def placed(
     """The turn of a predicted input that gives the output, and what was run for it."""
     box = FakeRunner({PREDICTED: Run("ok", "5")}, check)
     stage = Verification(box, FEEDBACK, domain=domain)
-    (judged,) = await stage(answered(f'{{"input": {PREDICTED}}}', "input", program=subject or program()))
+    (judged,) = await stage(
+        answered(f'{{"input": {PREDICTED}}}', "input", program=subject or program())
+    )
     return judged.question.samples[0].last, box
 
 
-OUTSIDE = [Run("ok", "false"), Run("ok", "1"), Run("error", error="TypeError: x"), Run("timeout", error="CPU")]
+OUTSIDE = [
+    Run("ok", "false"),
+    Run("ok", "1"),
+    Run("error", error="TypeError: x"),
+    Run("timeout", error="CPU"),
+]
 
 
 @pytest.mark.parametrize("check", OUTSIDE, ids=lambda run: f"{run.status}-{run.value}")
@@ -194,20 +248,30 @@ UNGATED = program(gated=False)
 
 @pytest.mark.parametrize(
     ("now", "expected"),
-    [(Run("ok", "5"), "wrong"), (Run("ok", "7"), "invalid_truth"), (Run("error", error="E: x"), "invalid_truth")],
+    [
+        (Run("ok", "5"), "wrong"),
+        (Run("ok", "7"), "invalid_truth"),
+        (Run("error", error="E: x"), "invalid_truth"),
+    ],
 )
-async def test_a_wrong_answer_about_an_ungated_program_stands_only_if_the_truth_does(now: Run, expected: str) -> None:
+async def test_a_wrong_answer_about_an_ungated_program_stands_only_if_the_truth_does(
+    now: Run, expected: str
+) -> None:
     turn = await verdict('{"output": 6}', box=FakeRunner({PAIR.input: now}), program=UNGATED)
     assert turn.verdict == expected
 
 
 async def test_the_truth_stands_within_the_tolerance() -> None:
     box = FakeRunner({PAIR.input: Run("ok", "5.00001")})
-    assert (await verdict('{"output": 6}', box=box, pair=FLOATING, program=UNGATED)).verdict == "wrong"
+    assert (
+        await verdict('{"output": 6}', box=box, pair=FLOATING, program=UNGATED)
+    ).verdict == "wrong"
 
 
 async def test_an_error_of_a_predicted_input_is_not_blamed_where_the_truth_fails_too() -> None:
-    box = FakeRunner({'{"a": 4, "b": 1}': Run("error", error="E: x"), PAIR.input: Run("error", error="E: x")})
+    box = FakeRunner(
+        {'{"a": 4, "b": 1}': Run("error", error="E: x"), PAIR.input: Run("error", error="E: x")}
+    )
     turn = await verdict('{"input": {"a": 4, "b": 1}}', "input", box, program=UNGATED)
     assert turn.verdict == "invalid_truth"
     assert turn.feedback == TOLD["invalid_truth"]
@@ -252,7 +316,10 @@ async def test_right_answers_are_told_a_fixed_sentence(direction: str) -> None:
 
 
 async def test_only_fresh_turns_of_open_samples_are_judged() -> None:
-    fresh, old = Turn(Answer('{"output": 5}')), Turn(Answer('{"output": 5}'), "wrong", feedback="As it was.")
+    fresh, old = (
+        Turn(Answer('{"output": 5}')),
+        Turn(Answer('{"output": 5}'), "wrong", feedback="As it was."),
+    )
     samples = (
         Attempted(0, (old, fresh)),
         Attempted(1, (old,)),
@@ -269,8 +336,12 @@ async def test_only_fresh_turns_of_open_samples_are_judged() -> None:
 
 
 @pytest.mark.parametrize(("python", "expected"), [("3.11.7", "wrong"), ("3.12.1", "invalid_truth")])
-async def test_the_truth_of_a_program_gated_in_another_guest_is_tried_again(python: str, expected: str) -> None:
+async def test_the_truth_of_a_program_gated_in_another_guest_is_tried_again(
+    python: str, expected: str
+) -> None:
     box = FakeRunner({PAIR.input: Run("ok", "7")})
     elsewhere = {**environment(GUEST), "python": python}
-    turn = await verdict('{"output": 6}', box=box, program=program(found={"environment": elsewhere}))
+    turn = await verdict(
+        '{"output": 6}', box=box, program=program(found={"environment": elsewhere})
+    )
     assert turn.verdict == expected

@@ -37,4 +37,6 @@ class FakeClock:
                 future.set_result(None)
 
     def world(self, seed: int = 0) -> World:
-        return World(clock=self.clock, wall=self.clock, sleep=self.sleep, chance=random.Random(seed))
+        return World(
+            clock=self.clock, wall=self.clock, sleep=self.sleep, chance=random.Random(seed)
+        )

@@ -1,4 +1,5 @@
-"""A server that bills: heavy-tailed token counts, hangs that are billed all the same, and a ledger of every call."""
+"""A server that bills: heavy-tailed token counts, hangs that are billed all the same, and a ledger
+of every call."""
 
 import random
 from collections.abc import AsyncIterator, Callable
@@ -13,8 +14,8 @@ CHARACTERS_PER_TOKEN = 3
 
 @dataclass
 class Ledger:
-    """Wraps a model: what it answers is billed by tokens. hangs: share of the calls that never get their answer, and are
-    billed; broken: share whose answer breaks off, and is billed."""
+    """Wraps a model: what it answers is billed by tokens. hangs: share of the calls that never get
+    their answer, and are billed; broken: share whose answer breaks off, and is billed."""
 
     model: Callable[[dict[str, Any]], Reply]
     price: dict[str, float]
@@ -35,7 +36,9 @@ class Ledger:
 
     @property
     def usd(self) -> float:
-        return (self.input_tokens * self.price["input"] + self.output_tokens * self.price["output"]) / 1e6
+        return (
+            self.input_tokens * self.price["input"] + self.output_tokens * self.price["output"]
+        ) / 1e6
 
     def reply(self, body: dict[str, Any]) -> Reply:
         reply = self.model(body)
@@ -54,8 +57,11 @@ class Ledger:
 
 
 @asynccontextmanager
-async def billing(model: Callable[[dict[str, Any]], Reply], **options: Any) -> AsyncIterator[Ledger]:
-    """Serves the model, metered; prices of 1 USD per million input and 3 per million output tokens."""
+async def billing(
+    model: Callable[[dict[str, Any]], Reply], **options: Any
+) -> AsyncIterator[Ledger]:
+    """Serves the model, metered; prices of 1 USD per million input and 3 per million output
+    tokens."""
     ledger = Ledger(model, {"input": 1.0, "output": 3.0}, **options)
     async with serving(ledger.reply) as script:
         ledger.script = script

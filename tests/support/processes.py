@@ -1,11 +1,14 @@
-"""What /proc says of processes: who started whom, and who is still there. A process that has gone has no children."""
+"""What /proc says of processes: who started whom, and who is still there. A process that has gone
+has no children."""
 
 from pathlib import Path
 
 
 def children(pid: int) -> list[int]:
     try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
     except OSError:
         return []
 

@@ -1,15 +1,28 @@
 """Small records for tests of single stages."""
 
 from stages.inference import ChatRequest
-from stages.records import Answer, Attempted, Origin, Pair, Program, Question, Sections, TransformQuestion, Turn, Usage
+from stages.records import (
+    Answer,
+    Attempted,
+    Origin,
+    Pair,
+    Program,
+    Question,
+    Sections,
+    TransformQuestion,
+    Turn,
+    Usage,
+)
 
 CODE = "def main_solution(a, b):\n    total = a\n    for _ in range(b):\n        total += 1\n    return total\n"
-GENERATOR = (
-    "import random\n\n\ndef input_generator():\n    return {'a': random.randint(0, 30), 'b': random.randint(1, 9)}\n"
-)
+GENERATOR = "import random\n\n\ndef input_generator():\n    return {'a': random.randint(0, 30), 'b': random.randint(1, 9)}\n"
 CHECK = "def input_check(a, b):\n    return 0 <= a <= 30 and 1 <= b <= 9\n"
 SECTIONS = Sections(
-    CODE, "Input: `a`, `b` (int). Output: `return` (int).", GENERATOR, "What is `a` after `b` steps?", CHECK
+    CODE,
+    "Input: `a`, `b` (int). Output: `return` (int).",
+    GENERATOR,
+    "What is `a` after `b` steps?",
+    CHECK,
 )
 ORIGIN = Origin("f00d", "code.jsonl", 1, 0, {"license": "mit", "path": "a.py"})
 PAIR = Pair('{"a": 2, "b": 3}', "5", 9, (2, 3, 4, 5))
@@ -26,17 +39,28 @@ def reply_of(sections: Sections) -> str:
 
 def program(**changes: object) -> Program:
     fields: dict[str, object] = {
-        "id": "beef", "origin": ORIGIN, "sections": SECTIONS, "pairs": (PAIR,), "outputs": 20, "gated": True,
-    }  # fmt: skip
+        "id": "beef",
+        "origin": ORIGIN,
+        "sections": SECTIONS,
+        "pairs": (PAIR,),
+        "outputs": 20,
+        "gated": True,
+    }
     return Program(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-def question(direction: str = "output", *, turns: tuple[Turn, ...] = (), **changes: object) -> Question:
+def question(
+    direction: str = "output", *, turns: tuple[Turn, ...] = (), **changes: object
+) -> Question:
     fields: dict[str, object] = {
-        "id": f"beef.{PAIR.id}.{direction[0]}", "program": program(), "pair": PAIR, "number": 0,
-        "direction": direction, "opening": ({"role": "user", "content": "What comes out?"},),
+        "id": f"beef.{PAIR.id}.{direction[0]}",
+        "program": program(),
+        "pair": PAIR,
+        "number": 0,
+        "direction": direction,
+        "opening": ({"role": "user", "content": "What comes out?"},),
         "samples": (Attempted(0, turns),),
-    }  # fmt: skip
+    }
     return Question(**{**fields, **changes})  # type: ignore[arg-type]
 
 
@@ -45,7 +69,8 @@ def transform_question() -> TransformQuestion:
 
 
 class ScriptedModel:
-    """A model that gives its replies in turn, the last one for ever; a reply that is an exception is raised."""
+    """A model that gives its replies in turn, the last one for ever; a reply that is an exception
+    is raised."""
 
     name = "scripted"
 
@@ -61,4 +86,8 @@ class ScriptedModel:
         reply = self.replies[min(len(self.asked), len(self.replies)) - 1]
         if isinstance(reply, Exception):
             raise reply
-        return reply if isinstance(reply, Answer) else Answer(reply, model=self.name, usage=Usage(1, 1))
+        return (
+            reply
+            if isinstance(reply, Answer)
+            else Answer(reply, model=self.name, usage=Usage(1, 1))
+        )

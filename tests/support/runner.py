@@ -12,7 +12,8 @@ GUEST = Guest("/usr/bin/python3", "3.11.7", "CPython", "linux-x86_64", (), ())
 
 @dataclass
 class FakeRunner:
-    """Gives the run that was set for an input; one without is what `others` says, or else a failed test."""
+    """Gives the run that was set for an input; one without is what `others` says, or else a failed
+    test."""
 
     runs: dict[str, Run] = field(default_factory=dict)
     check: Run = field(default_factory=lambda: Run("ok", "true"))
@@ -24,21 +25,57 @@ class FakeRunner:
     def isolation(self) -> str:
         return "none"
 
-    async def run(self, code: str, entrypoint: str, arguments: str | dict[str, Any], *, urgency: int = 0,
-                  limits: Limits | None = None, seed: int = 0, hash_seed: int = 0, trace: Trace | None = None,
-                  clock: Clock | None = None, salt: int = 0) -> Run:  # fmt: skip
+    async def run(
+        self,
+        code: str,
+        entrypoint: str,
+        arguments: str | dict[str, Any],
+        *,
+        urgency: int = 0,
+        limits: Limits | None = None,
+        seed: int = 0,
+        hash_seed: int = 0,
+        trace: Trace | None = None,
+        clock: Clock | None = None,
+        salt: int = 0,
+    ) -> Run:
         assert isinstance(arguments, str)
         self.asked.append((code, entrypoint, arguments, seed))
         if entrypoint == "input_check":
             return self.check
-        return self.runs[arguments] if self.others is None else self.runs.get(arguments, self.others)
+        return (
+            self.runs[arguments] if self.others is None else self.runs.get(arguments, self.others)
+        )
 
-    async def run_many(self, code: str, entrypoint: str, arguments: Sequence[str | dict[str, Any]], *,
-                       urgency: int = 0, limits: Limits | None = None, seed: int = 0, hash_seed: int = 0,
-                       trace: Trace | None = None, clock: Clock | None = None, salt: int = 0,
-                       total_cpu_s: float = math.inf, all_or_nothing: bool = False) -> list[Run]:  # fmt: skip
+    async def run_many(
+        self,
+        code: str,
+        entrypoint: str,
+        arguments: Sequence[str | dict[str, Any]],
+        *,
+        urgency: int = 0,
+        limits: Limits | None = None,
+        seed: int = 0,
+        hash_seed: int = 0,
+        trace: Trace | None = None,
+        clock: Clock | None = None,
+        salt: int = 0,
+        total_cpu_s: float = math.inf,
+        all_or_nothing: bool = False,
+    ) -> list[Run]:
         return [await self.run(code, entrypoint, text, seed=seed) for text in arguments]
 
-    async def draw(self, code: str, entrypoint: str, *, calls: int, distinct: int, seed: int, value_bytes: int,
-                   cpu_s: float, urgency: int = 1, limits: Limits | None = None) -> Draws:  # fmt: skip
+    async def draw(
+        self,
+        code: str,
+        entrypoint: str,
+        *,
+        calls: int,
+        distinct: int,
+        seed: int,
+        value_bytes: int,
+        cpu_s: float,
+        urgency: int = 1,
+        limits: Limits | None = None,
+    ) -> Draws:
         raise AssertionError("nothing is drawn here")

@@ -54,5 +54,7 @@ def unmeasured(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def write_rows(path: Path, *found: Any) -> Path:
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in found))
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in found)
+    )
     return path

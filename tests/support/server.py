@@ -1,4 +1,5 @@
-"""A scripted chat server on loopback: answers are data, one for each request, the last one for all that follow."""
+"""A scripted chat server on loopback: answers are data, one for each request, the last one for all
+that follow."""
 
 import asyncio
 import json
@@ -12,8 +13,9 @@ from aiohttp import web
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server does with one request. body: a dict is sent as JSON, text as it is; hang: it never answers; truncated: it breaks
-    off in the middle; drip: it comes in small pieces; late_s: real seconds before it answers."""
+    """What the server does with one request. body: a dict is sent as JSON, text as it is; hang: it
+    never answers; truncated: it breaks off in the middle; drip: it comes in small pieces; late_s:
+    real seconds before it answers."""
 
     body: Any = None
     status: int = 200
@@ -26,8 +28,16 @@ class Reply:
 
 
 def said(content: Any, finish: str = "stop", **message: Any) -> Reply:
-    choice = {"index": 0, "message": {"role": "assistant", "content": content, **message}, "finish_reason": finish}
-    usage = {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 4}}
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": content, **message},
+        "finish_reason": finish,
+    }
+    usage = {
+        "prompt_tokens": 10,
+        "completion_tokens": 5,
+        "prompt_tokens_details": {"cached_tokens": 4},
+    }
     return Reply({"model": "scripted", "choices": [choice], "usage": usage})
 
 
@@ -48,7 +58,9 @@ class Script:
 
 async def pieces(request: web.Request, reply: Reply) -> web.StreamResponse:
     payload = json.dumps(reply.body).encode()
-    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(payload))})
+    response = web.StreamResponse(
+        headers={"Content-Type": "application/json", "Content-Length": str(len(payload))}
+    )
     await response.prepare(request)
     end = len(payload) // 2 if reply.truncated else len(payload)
     for start in range(0, end, 16):
@@ -61,7 +73,9 @@ async def pieces(request: web.Request, reply: Reply) -> web.StreamResponse:
 
 
 @asynccontextmanager
-async def serving(replies: Sequence[Reply] | Callable[[dict[str, Any]], Reply]) -> AsyncIterator[Script]:
+async def serving(
+    replies: Sequence[Reply] | Callable[[dict[str, Any]], Reply],
+) -> AsyncIterator[Script]:
     script, over = Script(replies), asyncio.Event()
 
     async def chat(request: web.Request) -> web.StreamResponse:

@@ -15,7 +15,9 @@ import pytest
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 RAW = SHARED / "data" / "rawcode.jsonl"
 PARSED = SHARED / "data" / "parsed.jsonl"
-needs_shared = pytest.mark.skipif(not RAW.exists(), reason="needs the real files and the stand-in server in ../shared")
+needs_shared = pytest.mark.skipif(
+    not RAW.exists(), reason="needs the real files and the stand-in server in ../shared"
+)
 
 
 @contextmanager

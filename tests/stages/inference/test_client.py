@@ -1,4 +1,5 @@
-"""The OpenAI client against a scripted server: what it sends, what it reads, what it asks again, when it gives up."""
+"""The OpenAI client against a scripted server: what it sends, what it reads, what it asks again,
+when it gives up."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,26 +16,38 @@ from tests.support.clock import FakeClock
 from tests.support.server import Reply, Script, said, serving
 
 KEY = "sk-very-secret"
-REQUEST = ChatRequest("m", ({"role": "user", "content": "Why?"},), Sampling(temperature=0.5, max_tokens=7, top_p=0.9))
+REQUEST = ChatRequest(
+    "m", ({"role": "user", "content": "Why?"},), Sampling(temperature=0.5, max_tokens=7, top_p=0.9)
+)
 
 
 @asynccontextmanager
 async def model(
-    replies: Sequence[Reply] | Callable[[dict[str, Any]], Reply], clock: FakeClock | None = None, **options: Any
+    replies: Sequence[Reply] | Callable[[dict[str, Any]], Reply],
+    clock: FakeClock | None = None,
+    **options: Any,
 ) -> AsyncIterator[tuple[OpenAIModel, Script]]:
     clock = clock or FakeClock()
     async with serving(replies) as script, open_session() as session:
-        endpoint = Endpoint((script.url,), KEY, 8, options.pop("give_up_s", 600.0), world=clock.world())
+        endpoint = Endpoint(
+            (script.url,), KEY, 8, options.pop("give_up_s", 600.0), world=clock.world()
+        )
         yield OpenAIModel("m", endpoint, session, "models.main", **options), script
 
 
 async def test_the_body_holds_what_was_asked_and_nothing_else() -> None:
     async with model([said("Because.")], extra_body={"min_p": 0.1}) as (client, script):
         await client.complete(REQUEST)
-    assert script.asked == [{
-        "model": "m", "messages": [{"role": "user", "content": "Why?"}], "temperature": 0.5, "max_tokens": 7,
-        "top_p": 0.9, "min_p": 0.1,
-    }]  # fmt: skip
+    assert script.asked == [
+        {
+            "model": "m",
+            "messages": [{"role": "user", "content": "Why?"}],
+            "temperature": 0.5,
+            "max_tokens": 7,
+            "top_p": 0.9,
+            "min_p": 0.1,
+        }
+    ]
     assert script.headers[0]["Authorization"] == f"Bearer {KEY}"
 
 
@@ -47,7 +60,11 @@ async def test_the_seed_is_sent_only_where_one_is_given() -> None:
 async def test_usage_and_model_are_the_servers() -> None:
     async with model([said("x")]) as (client, _):
         answer = await client.complete(REQUEST)
-    assert (answer.model, answer.usage.input_tokens, answer.usage.output_tokens) == ("scripted", 10, 5)
+    assert (answer.model, answer.usage.input_tokens, answer.usage.output_tokens) == (
+        "scripted",
+        10,
+        5,
+    )
     assert answer.usage.cached_tokens == 4
     assert not answer.usage.estimated
 
@@ -69,7 +86,9 @@ async def test_usage_that_the_server_does_not_give_is_estimated_and_says_so() ->
         (said("a <think> in the middle"), "a <think> in the middle", ""),
     ],
 )
-async def test_reasoning_is_kept_apart_from_content(reply: Reply, content: str, reasoning: str) -> None:
+async def test_reasoning_is_kept_apart_from_content(
+    reply: Reply, content: str, reasoning: str
+) -> None:
     async with model([reply]) as (client, _):
         answer = await client.complete(REQUEST)
     assert (answer.content, answer.reasoning) == (content, reasoning)
@@ -85,7 +104,9 @@ PASSING = {
     "overloaded": Reply({"error": {"message": "busy"}}, 503),
     "limited": Reply({"error": {"message": "slow down"}}, 429, {"Retry-After": "2"}),
     "limited until a date": Reply(
-        {"error": {}}, 429, {"Retry-After": "Thu, 01 Jan 1970 00:00:09 GMT", "Date": "Thu, 01 Jan 1970 00:00:02 GMT"}
+        {"error": {}},
+        429,
+        {"Retry-After": "Thu, 01 Jan 1970 00:00:09 GMT", "Date": "Thu, 01 Jan 1970 00:00:02 GMT"},
     ),
     "error with status 200": Reply({"error": {"message": "upstream failed"}}),
     "html": Reply("<html>502</html>", 502),
@@ -152,7 +173,12 @@ async def test_a_wrong_key_or_model_names_the_setting_and_never_the_key(status: 
 
 
 @pytest.mark.parametrize(
-    "message", ["Invalid model name passed in model=m", "The model `m` does not exist.", "Incorrect API key provided"]
+    "message",
+    [
+        "Invalid model name passed in model=m",
+        "The model `m` does not exist.",
+        "Incorrect API key provided",
+    ],
 )
 async def test_a_400_that_means_a_wrong_key_or_model_rejects_no_row(message: str) -> None:
     async with model([Reply({"error": {"message": message}}, 400)]) as (client, _):
@@ -162,7 +188,10 @@ async def test_a_400_that_means_a_wrong_key_or_model_rejects_no_row(message: str
 
 async def test_a_400_that_only_quotes_the_request_rejects_its_row() -> None:
     quoted = "Input should be shorter than it is, and what was given, as far as it can be told, is: 'def authentication(user): no such model'"
-    async with model([Reply({"error": {"message": quoted + " " * 90 + quoted}}, 400)]) as (client, _):
+    async with model([Reply({"error": {"message": quoted + " " * 90 + quoted}}, 400)]) as (
+        client,
+        _,
+    ):
         with pytest.raises(Rejected, match="refused"):
             await client.complete(REQUEST)
 
@@ -183,7 +212,9 @@ async def test_a_request_that_fails_alone_gives_up() -> None:
     async with model(reply, attempts=3) as (client, script):
         await client.complete(REQUEST)
         with pytest.raises(Rejected, match="gave_up"):
-            await client.complete(ChatRequest("m", ({"role": "user", "content": "poison"},), Sampling()))
+            await client.complete(
+                ChatRequest("m", ({"role": "user", "content": "poison"},), Sampling())
+            )
     assert len(script.asked) == 1 + 3
 
 
@@ -208,7 +239,11 @@ async def test_a_request_without_an_answer_times_out_and_is_asked_again() -> Non
 
 async def test_requests_are_spread_over_several_addresses_and_a_dead_one_costs_no_row() -> None:
     clock = FakeClock()
-    async with serving([said("one")]) as one, serving([said("two")]) as two, open_session() as session:
+    async with (
+        serving([said("one")]) as one,
+        serving([said("two")]) as two,
+        open_session() as session,
+    ):
         urls = (one.url, "http://127.0.0.1:9/v1", two.url)
         endpoint = Endpoint(urls, KEY, 8, world=clock.world())
         client = OpenAIModel("m", endpoint, session, "models.main")
@@ -220,7 +255,9 @@ async def test_requests_are_spread_over_several_addresses_and_a_dead_one_costs_n
 
 async def test_a_failure_after_a_long_quiet_spell_is_asked_again() -> None:
     clock = FakeClock()
-    async with model([said("first"), PASSING["overloaded"], said("again")], clock, give_up_s=100.0) as (client, _):
+    async with model(
+        [said("first"), PASSING["overloaded"], said("again")], clock, give_up_s=100.0
+    ) as (client, _):
         await client.complete(REQUEST)
         await clock.sleep(1000.0)
         assert (await client.complete(REQUEST)).content == "again"

@@ -1,4 +1,5 @@
-"""Lanes and endpoints: how much may be in flight, where the next request goes, and when nothing may go at all."""
+"""Lanes and endpoints: how much may be in flight, where the next request goes, and when nothing may
+go at all."""
 
 import asyncio
 import random
@@ -83,7 +84,9 @@ def test_retry_after_closes_the_lane_for_so_long() -> None:
     assert one.room(17.1)
 
 
-def test_failures_never_shrink_the_limit_and_a_dead_lane_is_asked_by_one_request_at_a_time() -> None:
+def test_failures_never_shrink_the_limit_and_a_dead_lane_is_asked_by_one_request_at_a_time() -> (
+    None
+):
     one, now = lane(), 0.0
     for _ in range(20):
         one.failed_at(now)
@@ -119,7 +122,9 @@ def test_a_rate_lets_its_share_through_and_pays_its_debts() -> None:
     assert rate.wait_s(now) > 9.0
 
 
-async def spread(endpoint: Endpoint, count: int, hold_s: dict[str, float], clock: FakeClock) -> dict[str, int]:
+async def spread(
+    endpoint: Endpoint, count: int, hold_s: dict[str, float], clock: FakeClock
+) -> dict[str, int]:
     """How many of so many requests went where; each holds its lane for that lane's latency."""
     sent: dict[str, int] = {}
 

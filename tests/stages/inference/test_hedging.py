@@ -1,4 +1,5 @@
-"""Hedging: a straggler is asked again elsewhere, the first answer wins, and the loser is paid for."""
+"""Hedging: a straggler is asked again elsewhere, the first answer wins, and the loser is paid
+for."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -30,7 +31,8 @@ class Metered:
 
 @dataclass
 class Slow:
-    """Stands for a client: attempts take the seconds that are given, in turn; a negative one fails after so long."""
+    """Stands for a client: attempts take the seconds that are given, in turn; a negative one fails
+    after so long."""
 
     clock: FakeClock
     seconds: list[float]
@@ -61,7 +63,9 @@ async def test_a_straggler_is_asked_again_elsewhere_and_the_first_answer_wins() 
     clock, meter = FakeClock(), Metered()
     hedge, slow = await learned(clock), Slow(clock, [50.0, 1.0])
     began = clock.now
-    answer = await hedge.first_of(slow.send, Attempt(b"", ChatRequest("m", (), Sampling(), meter=meter)))
+    answer = await hedge.first_of(
+        slow.send, Attempt(b"", ChatRequest("m", (), Sampling(), meter=meter))
+    )
     assert (answer.content, hedge.sent, len(slow.sent)) == ("lane 2", 1, 2)
     assert clock.now - began < 3.0
     assert slow.sent[1].avoid is slow.sent[0].lane

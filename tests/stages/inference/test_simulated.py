@@ -1,4 +1,5 @@
-"""The simulated model: it knows the starter, tells what really happened in a run, and is wrong as often as set."""
+"""The simulated model: it knows the starter, tells what really happened in a run, and is wrong as
+often as set."""
 
 import json
 import re
@@ -29,7 +30,10 @@ async def simulated(**options: float) -> AsyncIterator[SimulatedModel]:
 def asked(text: str, hint: Hint | None = None, said: tuple[str, ...] = ()) -> ChatRequest:
     messages = [{"role": "user", "content": text}]
     for answer in said:
-        messages += [{"role": "assistant", "content": answer}, {"role": "user", "content": "It does not work."}]
+        messages += [
+            {"role": "assistant", "content": answer},
+            {"role": "user", "content": "It does not work."},
+        ]
     return ChatRequest("simulated", tuple(messages), Sampling(), hint=hint)
 
 
@@ -59,7 +63,9 @@ async def test_a_rationale_names_variables_with_values_that_they_had(direction: 
     hint = Hint(CODE, "main_solution", direction, '{"a": 2, "b": 3}', "5")  # type: ignore[arg-type]
     async with simulated() as model:
         content = (await model.complete(asked("q", hint))).content
-        run = await model.sandbox.run(CODE, "main_solution", hint.input, trace=Trace(changes=CHANGES))
+        run = await model.sandbox.run(
+            CODE, "main_solution", hint.input, trace=Trace(changes=CHANGES)
+        )
     had = {("a", "2"), ("b", "3")} | {(name, value) for _, name, value in run.changes}
     told = TOLD.findall(content)
     assert len(told) >= 4
@@ -72,7 +78,9 @@ async def test_it_is_wrong_exactly_as_often_as_set(wrong: float, right: bool) ->
     hint = Hint(CODE, "main_solution", "output", '{"a": 2, "b": 3}', "5")
     async with simulated(wrong=wrong) as model:
         for number in range(12):
-            found = find((await model.complete(asked(f"q{number}", hint))).content, "output", "tolerant")
+            found = find(
+                (await model.complete(asked(f"q{number}", hint))).content, "output", "tolerant"
+            )
             assert (found is not None and found.text == "5") is right
 
 
@@ -82,7 +90,9 @@ async def test_the_same_messages_give_the_same_answer() -> None:
         assert await one.complete(asked("q", hint)) == await two.complete(asked("q", hint))
 
 
-@pytest.mark.parametrize("value", [True, 0, 1.5, "", "abc", None, [], [1, [2]], {}, {"a": {"b": "c"}}])
+@pytest.mark.parametrize(
+    "value", [True, 0, 1.5, "", "abc", None, [], [1, [2]], {}, {"a": {"b": "c"}}]
+)
 def test_a_slip_is_another_value(value: object) -> None:
     import random
 
