@@ -1,8 +1,30 @@
-"""`python -m engine`."""
+"""`python -m engine`: the same command as `codeio`."""
 
+import importlib.util
 import sys
+from pathlib import Path
 
-from engine.cli import main
+
+def hidden() -> str:
+    """The package of ours that a folder of the same name hides, with that folder; "" if none is.
+
+    `python -m` looks into the current folder first. `codeio` does not.
+    """
+    home = Path(__file__).resolve().parents[1]
+    for name in ("stages", "sandbox"):
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None or Path(spec.origin).resolve().parents[1] != home:
+            where = Path(spec.origin).parent if spec is not None and spec.origin else name
+            return f"{name}: {where}"
+    return ""
+
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if found := hidden():
+        sys.exit(
+            f"error: another package hides one of this program's own ({found}); "
+            "give the command `codeio`, or go to another folder"
+        )
+    from engine.commands.main import main
+
+    sys.exit(main(prog="python -m engine"))

@@ -9,6 +9,7 @@ format: OpenAI batch API; vLLM's run_batch reads the same.
 
 import base64
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +17,19 @@ from typing import Any
 
 import orjson
 
+from engine.config.settings import Config
 from engine.core import Engine
+from engine.effects.effects import PendingCall
+from engine.effects.lease import worst_case
+from engine.effects.model import answered, most_tokens, refusal
+from engine.effects.prices import BATCHED, Prices
+from engine.effects.spending import Spending
 from engine.errors import BadInput
-from engine.journal import Journal
-from engine.ports import answered, most_tokens, refusal
-from engine.resuming import Again, take_up
-from engine.settings import Config
-from engine.spending import BATCHED, Spending
+from engine.journal.journal import Journal
+from engine.resuming import ResumeOptions, resume
 from stages.errors import Rejected
 from stages.inference.replies import Malformed, answer_of, refusal_of
+from stages.records import Usage
 
 MOST = 50_000
 """Requests in a file. Source: OpenAI's limit."""
@@ -44,7 +49,7 @@ class Written:
     most_usd: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """Results taken in: answers, refusals of single requests, those that failed and will be asked
     again, those that were there already."""
@@ -55,54 +60,70 @@ class Taken:
     known: int = 0
 
 
+@dataclass(slots=True)
+class _BatchFile:
+    """A batch input file as it grows, within the sizes that providers take and the budget.
+
+    tokens, usd: what the calls in it can cost, at their worst case.
+    """
+
+    spending: Spending
+    most: int
+    requests: int = 0
+    size_bytes: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+
+    def takes(self, line: bytes, model: str, usage: Usage) -> bool:
+        """Whether another call fits; if so, it counts from here on."""
+        tokens = self.tokens + usage.input_tokens + usage.output_tokens
+        usd = self.usd + self.spending.prices.usd(model, usage)
+        size_bytes = self.size_bytes + len(line)
+        if self.requests == self.most or size_bytes > MOST_BYTES:
+            return False
+        if not self.spending.holds(usd, tokens):
+            return False
+        self.requests, self.size_bytes = self.requests + 1, size_bytes
+        self.tokens, self.usd = tokens, usd
+        return True
+
+
 async def write(config: Config, path: Path, most: int = MOST) -> Written:
     """Writes the calls that the run needs now, as far as the budget allows. Raises: EngineError."""
-    sections = sorted(config.models)
-    async with Engine(config, again=Again(replay_only=True)) as engine:
-        engine.effects.awaited = {}
-        engine.effects.most_awaited = most
+    options = ResumeOptions(replay_only=True, most_pending=most)
+    async with Engine(config, options=options) as engine:
         await engine.run()
-        spending, awaited = engine.spending, engine.effects.awaited
-        requests, size, held, most_usd = 0, 0, 0, 0.0
+        run = engine.opened
+        batch = _BatchFile(run.spending, most)
         part = path.with_name(path.name + ".part")
         with part.open("wb") as file:
-            for key, call in awaited.items():
+            for key, call in run.effects.pending.items():
                 model = config.models[call.section]
                 if model.kind != "openai":
                     raise BadInput(
                         f"models.{call.section}: a simulated model has no batch API; run it as it is"
                     )
-                lease = spending.lease(
-                    engine.journal,
-                    model.model + BATCHED,
-                    call.role,
-                    call.body["messages"],
-                    most_tokens(call.body),
-                )
-                dearest = lease.dearest
-                tokens = held + dearest.input_tokens + dearest.output_tokens
-                usd = most_usd + spending.usd_of(model.model + BATCHED, dearest)
-                id_ = f"{call.role[:1]}{sections.index(call.section)}-{base64.urlsafe_b64encode(key).decode().rstrip('=')}"
-                line = orjson.dumps(
-                    {
-                        "custom_id": id_,
-                        "method": "POST",
-                        "url": "/v1/chat/completions",
-                        "body": call.body,
-                    }
-                )
-                if (
-                    requests == most
-                    or size + len(line) > MOST_BYTES
-                    or not spending.holds(usd, tokens)
-                ):
+                line = _line(key, call, sorted(config.models))
+                usage = worst_case(call.body["messages"], most_tokens(call.body))
+                if not batch.takes(line, model.model + BATCHED, usage):
                     break
-                file.write(line + b"\n")
-                requests, size, held, most_usd = requests + 1, size + len(line) + 1, tokens, usd
+                file.write(line)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        return Written(requests, engine.effects.withheld - requests, most_usd)
+        return Written(batch.requests, run.effects.withheld - batch.requests, batch.usd)
+
+
+def _line(key: bytes, call: PendingCall, sections: list[str]) -> bytes:
+    """A call as a line of the file. Its custom_id holds all that its result is recorded under."""
+    encoded = base64.urlsafe_b64encode(key).decode().rstrip("=")
+    request = {
+        "custom_id": f"{call.role[:1]}{sections.index(call.section)}-{encoded}",
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": call.body,
+    }
+    return orjson.dumps(request) + b"\n"
 
 
 async def read(config: Config, path: Path) -> Taken:
@@ -111,32 +132,32 @@ async def read(config: Config, path: Path) -> Taken:
 
     Raises: EngineError.
     """
-    counts = dict.fromkeys(("answers", "refused", "failed", "known"), 0)
+    found: Counter[str] = Counter()
     async with Journal(config.folder) as journal:
-        await take_up(config, journal, Again())
-        spending = Spending(config.models, config.limits)
-        await spending.take_up(journal)
+        await resume(config, journal, ResumeOptions())
+        spending = Spending(prices=Prices.of(config.models), limits=config.limits)
+        await spending.resume(journal)
         sections = sorted(config.models)
         for number, row in _rows(path):
             where = f"{path}, line {number}"
             role, section, key = _named(row, sections, where)
             if await journal.effect(key) is not None:
-                counts["known"] += 1
+                found["known"] += 1
                 continue
             model = config.models[section].model
             try:
                 answer = _answer(row, model, where)
             except Rejected as exc:
                 await journal.record(key, refusal(exc))
-                counts["refused"] += 1
+                found["refused"] += 1
                 continue
             except Malformed:
-                counts["failed"] += 1
+                found["failed"] += 1
                 continue
-            made = answered(answer, spending, model + BATCHED, role)
-            await journal.record(key, made.value, made.counts)
-            counts["answers"] += 1
-    return Taken(**counts)
+            fresh = answered(answer, spending, model + BATCHED, role)
+            await journal.record(key, fresh.value, added=fresh.counts)
+            found["answers"] += 1
+    return Taken(**found)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Any]]:

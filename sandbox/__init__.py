@@ -8,25 +8,39 @@ Knows nothing of code I/O and needs nothing but the standard library::
 """
 
 from sandbox.errors import GuestUnusable, IsolationMissing, JobRefused, SandboxError
-from sandbox.permits import Permits
-from sandbox.pool import Sandbox
-from sandbox.records import HASH_SEEDS, Clock, Draws, Guest, Limits, Run, Status, Trace
+from sandbox.pool import Sandbox, Statistics
+from sandbox.records import (
+    HASH_SEEDS,
+    Clock,
+    Drawing,
+    Draws,
+    Guest,
+    Job,
+    Limits,
+    Run,
+    Status,
+    Trace,
+)
 from sandbox.runner import Runner
+from sandbox.semaphore import PrioritySemaphore
 
 __all__ = [
     "HASH_SEEDS",
     "Clock",
+    "Drawing",
     "Draws",
     "Guest",
     "GuestUnusable",
     "IsolationMissing",
+    "Job",
     "JobRefused",
     "Limits",
-    "Permits",
+    "PrioritySemaphore",
     "Run",
     "Runner",
     "Sandbox",
     "SandboxError",
+    "Statistics",
     "Status",
     "Trace",
 ]

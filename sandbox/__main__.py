@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def by_hand(code: str, given: argparse.Namespace) -> int:
-    limits = Limits(given.cpu_s, given.wall_s, given.memory_mb << 20)
+    limits = Limits(cpu_s=given.cpu_s, wall_s=given.wall_s, memory_bytes=given.memory_mb << 20)
     async with Sandbox(limits, workers=1, isolation=given.isolation, python=given.python) as box:
         run = await box.run(code, given.entrypoint, given.arguments)
         for line in told(run, box.isolation):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from sandbox.errors import JobRefused, SandboxError
-from sandbox.records import JOB_BYTES, Clock, Draws, Limits, Run, Status, Trace
+from sandbox.records import JOB_BYTES, Drawing, Draws, Job, Limits, Run, Status
 
 TRACING_S, TRACED_EVENTS = 5.0, 300_000
 """CPU seconds that a traced call gets on top for so many line events, which cost well under a
@@ -28,65 +28,42 @@ NAMED = re.compile(rf"\b(?:{'|'.join(PRELOADED)})\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One program and the calls to make of it; exactly one of `arguments` and `draw` is set."""
+class Order:
+    """A job or a drawing as it is sent to a zygote, under the limits that hold for it."""
 
-    code: str
-    entrypoint: str
+    job: Job | Drawing
     limits: Limits
-    arguments: tuple[str, ...] = ()
-    draw: tuple[int, int, int] | None = None
-    """(calls, distinct values wanted, largest value in bytes)"""
-    call_cpu_s: float = 0.0
-    """CPU seconds of one call, or of all draws together"""
-    total_cpu_s: float = math.inf
-    seed: int = 0
-    hash_seed: int = 0
-    trace: Trace | None = None
-    clock: Clock | None = None
-    salt: int = 0
-    all_or_nothing: bool = False
+
+    @classmethod
+    def of(cls, job: Job | Drawing, limits: Limits) -> "Order":
+        """limits: the sandbox's own, for a job that names none."""
+        return cls(job, job.limits or limits)
 
     @property
     def calls(self) -> int:
-        return 1 if self.draw else len(self.arguments)
+        """How many answers are due: a drawing gives one."""
+        return len(self.job.arguments) if isinstance(self.job, Job) else 1
+
+    @property
+    def call_cpu_s(self) -> float:
+        """CPU seconds of one call, or of all draws together."""
+        if isinstance(self.job, Drawing):
+            return self.job.cpu_s
+        trace = self.job.trace
+        return self.limits.cpu_s + (TRACING_S * trace.events / TRACED_EVENTS if trace else 0.0)
+
+    @property
+    def hash_seed(self) -> int:
+        return self.job.hash_seed if isinstance(self.job, Job) else 0
 
     def preload(self, modules: frozenset[str]) -> tuple[str, ...]:
         """Which heavy packages of the guest the code names."""
-        return tuple(sorted(set(NAMED.findall(self.code)) & modules))
+        return tuple(sorted(set(NAMED.findall(self.job.code)) & modules))
 
     def message(self) -> bytes:
-        """The zygote's line and the process's text. Raises: JobRefused for one that is too
-        large."""
-        limits, call_cpu_s = self.limits, self.call_cpu_s or self.limits.cpu_s
-        call_cpu_s += TRACING_S * self.trace.events / TRACED_EVENTS if self.trace else 0.0
-        ceiling_s = (
-            min(self.calls * call_cpu_s, self.total_cpu_s) + limits.cpu_s + call_cpu_s + CPU_SLACK_S
-        )
-        line = {
-            "calls": self.calls,
-            "cpu_s": limits.cpu_s,
-            "wall_s": limits.wall_s,
-            "call_cpu_s": call_cpu_s,
-            "total_cpu_s": self.total_cpu_s,
-            "all_or_nothing": self.all_or_nothing,
-            "memory_bytes": limits.memory_bytes,
-            "cpu_ceiling_s": math.ceil(ceiling_s),
-        }
-        text = {
-            "code": self.code,
-            "entrypoint": self.entrypoint,
-            "arguments": self.arguments,
-            "seed": self.seed,
-            "draw": self.draw
-            and {"calls": self.draw[0], "distinct": self.draw[1], "value_bytes": self.draw[2]},
-            "trace": self.trace and {"events": self.trace.events, "changes": self.trace.changes},
-            "clock": self.clock and (self.clock.shift_s, self.clock.zone, self.clock.at_s),
-            "salt": self.salt,
-            "value_bytes": limits.value_bytes,
-            "stdout_bytes": limits.stdout_bytes,
-        }
-        body = json.dumps(text).encode()
+        """The zygote's line and the process's text. Raises: JobRefused for one that is too large."""
+        body = json.dumps(self._text()).encode()
+        line = self._line()
         line["text_bytes"] = TEXT_COPIES * len(body) if len(body) > LARGE_BYTES else 0
         message = json.dumps(line).encode() + b"\n" + body
         if len(message) > JOB_BYTES:
@@ -95,12 +72,56 @@ class Job:
             )
         return message
 
+    def _line(self) -> dict[str, Any]:
+        """What the zygote needs to watch the job's process."""
+        limits, call_cpu_s = self.limits, self.call_cpu_s
+        total_cpu_s = self.job.total_cpu_s if isinstance(self.job, Job) else math.inf
+        ceiling_s = (
+            min(self.calls * call_cpu_s, total_cpu_s) + limits.cpu_s + call_cpu_s + CPU_SLACK_S
+        )
+        return {
+            "calls": self.calls,
+            "cpu_s": limits.cpu_s,
+            "wall_s": limits.wall_s,
+            "call_cpu_s": call_cpu_s,
+            "total_cpu_s": total_cpu_s,
+            "all_or_nothing": isinstance(self.job, Job) and self.job.all_or_nothing,
+            "memory_bytes": limits.memory_bytes,
+            "cpu_ceiling_s": math.ceil(ceiling_s),
+        }
+
+    def _text(self) -> dict[str, Any]:
+        """What the job's process needs."""
+        job = self.job
+        text: dict[str, Any] = {
+            "code": job.code,
+            "entrypoint": job.entrypoint,
+            "arguments": (),
+            "seed": job.seed,
+            "draw": None,
+            "trace": None,
+            "clock": None,
+            "salt": 0,
+            "value_bytes": self.limits.value_bytes,
+            "stdout_bytes": self.limits.stdout_bytes,
+        }
+        if isinstance(job, Drawing):
+            bounds = ("calls", "distinct", "value_bytes")
+            return text | {"draw": {name: getattr(job, name) for name in bounds}}
+        clock, trace = job.clock, job.trace
+        return text | {
+            "arguments": job.arguments,
+            "trace": trace and {"events": trace.events, "changes": trace.changes},
+            "clock": clock and (clock.shift_s, clock.zone, clock.at_s),
+            "salt": job.salt,
+        }
+
 
 Frame = tuple[bytes, dict[str, Any]]
 """A kind (see guest.control) and its parsed body."""
 
 
-def runs(job: Job, frames: list[Frame]) -> list[Run]:
+def runs(order: Order, frames: list[Frame]) -> list[Run]:
     """One Run for each of the job's arguments, in order. Raises: SandboxError if the sandbox, not
     the job, failed."""
     found: list[Run] = []
@@ -109,26 +130,28 @@ def runs(job: Job, frames: list[Frame]) -> list[Run]:
         if kind == b"E":
             peak_bytes = int(body["peak_bytes"])
         elif kind in (b"X", b"F"):
-            run = ended(body) if kind == b"X" else answered(job, body, phase="load")
-            found += [run] * (job.calls - len(found) if kind == b"F" or body["rest"] else 1)
+            run = ended(body) if kind == b"X" else answered(order, body, phase="load")
+            found += [run] * (order.calls - len(found) if kind == b"F" or body["rest"] else 1)
         else:
-            found.append(answered(job, body, blocked=kind == b"W"))
-    if len(found) != job.calls:
-        raise SandboxError(f"{len(found)} answers came back for {job.calls} calls")
+            found.append(answered(order, body, blocked=kind == b"W"))
+    if len(found) != order.calls:
+        raise SandboxError(f"{len(found)} answers came back for {order.calls} calls")
     return [replace(run, peak_memory_bytes=peak_bytes) for run in found]
 
 
-def draws(job: Job, frames: list[Frame]) -> Draws:
-    """What the job's drawing gave. Raises: SandboxError."""
-    run = runs(replace(job, limits=replace(job.limits, cpu_s=job.call_cpu_s)), frames)[0]
+def draws(order: Order, frames: list[Frame]) -> Draws:
+    """What a drawing gave. Raises: SandboxError."""
+    drawing = order.job
+    assert isinstance(drawing, Drawing)
+    all_draws = replace(order, limits=replace(order.limits, cpu_s=drawing.cpu_s))
+    run = runs(all_draws, frames)[0]
     body = next((body for kind, body in frames if kind in (b"C", b"W")), {})
     if run.status != "ok":
-        return Draws(run)
-    assert job.draw is not None
+        return Draws(run=run)
     try:
         return Draws(
-            run,
-            tuple(text for text in body["values"] if canonical(text, job.draw[2])),
+            run=run,
+            values=tuple(text for text in body["values"] if canonical(text, drawing.value_bytes)),
             calls=int(body["calls"]),
             raised=int(body["raised"]),
             invalid=int(body["invalid"]),
@@ -137,7 +160,7 @@ def draws(job: Job, frames: list[Frame]) -> Draws:
             refused=tuple(str(text) for text in body["refused"]),
         )
     except (KeyError, TypeError, ValueError):
-        return Draws(Run("crash", error="the answer had no values in it"))
+        return Draws(run=Run(status="crash", error="the answer had no values in it"))
 
 
 def ended(body: dict[str, Any]) -> Run:
@@ -145,7 +168,7 @@ def ended(body: dict[str, Any]) -> Run:
     if body["status"] == "sandbox":
         raise SandboxError(f"a job's process could not be set up: {body['error']}")
     return Run(
-        body["status"],
+        status=body["status"],
         error=body["error"],
         phase=body["phase"],
         cpu_s=float(body.get("cpu_s", 0.0)),
@@ -153,9 +176,11 @@ def ended(body: dict[str, Any]) -> Run:
     )
 
 
-def answered(job: Job, body: dict[str, Any], *, phase: Any = "call", blocked: bool = False) -> Run:
+def answered(
+    order: Order, body: dict[str, Any], *, phase: Any = "call", blocked: bool = False
+) -> Run:
     """What a job's process said of one call."""
-    limits = job.limits
+    limits, job = order.limits, order.job
     try:
         run = Run(
             status=body["status"],
@@ -175,19 +200,22 @@ def answered(job: Job, body: dict[str, Any], *, phase: Any = "call", blocked: bo
             salted=tuple(str(note) for note in body.get("salted", ())),
         )
     except (KeyError, TypeError, ValueError):
-        return Run("crash", error="the answer was malformed", phase=phase)
+        return Run(status="crash", error="the answer was malformed", phase=phase)
     if run.status not in get_args(Status):
-        return Run("crash", error="the answer was malformed", phase=phase)
+        return Run(status="crash", error="the answer was malformed", phase=phase)
     if (
         phase == "call"
         and run.status == "ok"
-        and not job.draw
+        and isinstance(job, Job)
         and not canonical(run.value, limits.value_bytes)
     ):
         return replace(
             run, status="invalid", value=None, error="$: what came back is no canonical JSON"
         )
-    near = blocked or run.status == "timeout" or (not job.trace and run.cpu_s * 2 > limits.cpu_s)
+    untraced = (
+        isinstance(job, Drawing) or job.trace is None
+    )  # tracing makes a call dearer than it is
+    near = blocked or run.status == "timeout" or (untraced and run.cpu_s * 2 > limits.cpu_s)
     return replace(run, near_limit=near, value=run.value if run.status == "ok" else None)
 
 

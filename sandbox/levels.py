@@ -16,7 +16,7 @@ STUB = "import sys; sys.path.insert(0, {folder!r}); from guest.{module} import m
 FILES, READING, NETWORK, PROCESSES, KERNEL = "files", "reading", "network", "processes", "kernel"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
     """One rung: its walls, what it promises (`holds`), and what a machine must have for it
     (`needs`).
@@ -77,57 +77,57 @@ class Level:
 EVERYTHING = frozenset((FILES, READING, NETWORK, PROCESSES, KERNEL))
 LADDER = (
     Level(
-        "namespaces",
-        True,
-        True,
-        True,
-        EVERYTHING,
-        "Linux 5.13 or later with Landlock, and root or unprivileged user namespaces "
+        name="namespaces",
+        namespaces=True,
+        landlock=True,
+        seccomp=True,
+        holds=EVERYTHING,
+        needs="Linux 5.13 or later with Landlock, and root or unprivileged user namespaces "
         "(sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)",
     ),
     Level(
-        "bubblewrap",
-        False,
-        True,
-        True,
-        EVERYTHING,
-        "bubblewrap (apt install bubblewrap) allowed to make user namespaces, and Linux 5.13 or later with Landlock",
+        name="bubblewrap",
+        namespaces=False,
+        landlock=True,
+        seccomp=True,
+        holds=EVERYTHING,
+        needs="bubblewrap (apt install bubblewrap) allowed to make user namespaces, and Linux 5.13 or later with Landlock",
         wrapper="bwrap",
     ),
     Level(
-        "landlock",
-        False,
-        True,
-        True,
-        EVERYTHING,
-        "Linux 5.13 or later with Landlock among its security modules (boot with lsm=landlock,...)",
+        name="landlock",
+        namespaces=False,
+        landlock=True,
+        seccomp=True,
+        holds=EVERYTHING,
+        needs="Linux 5.13 or later with Landlock among its security modules (boot with lsm=landlock,...)",
     ),
     Level(
-        "seccomp",
-        False,
-        False,
-        True,
-        EVERYTHING - {READING},
-        "Linux with seccomp filters, on x86_64 or aarch64",
+        name="seccomp",
+        namespaces=False,
+        landlock=False,
+        seccomp=True,
+        holds=EVERYTHING - {READING},
+        needs="Linux with seccomp filters, on x86_64 or aarch64",
     ),
     Level(
-        "seatbelt",
-        False,
-        False,
-        False,
-        EVERYTHING - {KERNEL},
-        "macOS with sandbox-exec",
+        name="seatbelt",
+        namespaces=False,
+        landlock=False,
+        seccomp=False,
+        holds=EVERYTHING - {KERNEL},
+        needs="macOS with sandbox-exec",
         wrapper="sandbox-exec",
         spawned=True,
         system="darwin",
     ),
     Level(
-        "rlimits",
-        False,
-        False,
-        False,
-        frozenset(),
-        "nothing, and it holds back nothing hostile: name it only for code that you trust",
+        name="rlimits",
+        namespaces=False,
+        landlock=False,
+        seccomp=False,
+        holds=frozenset(),
+        needs="nothing, and it holds back nothing hostile: name it only for code that you trust",
         system="",
     ),
 )

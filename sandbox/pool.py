@@ -2,38 +2,36 @@
 kept for reuse."""
 
 import asyncio
-import itertools
 import json
 import logging
-import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from sandbox import jobs, selftest, view
 from sandbox.errors import GuestUnusable, IsolationMissing, JobRefused, SandboxError
-from sandbox.jobs import Frame, Job
+from sandbox.handle import Kind
+from sandbox.jobs import Frame, Order
 from sandbox.levels import AUTOMATIC, BY_NAME, LADDER, Level
-from sandbox.permits import Permits
-from sandbox.records import HASH_SEEDS, Clock, Draws, Guest, Limits, Run, Trace
-from sandbox.worker import Kind, Worker
+from sandbox.records import HASH_SEEDS, Drawing, Draws, Guest, Job, Limits, Run
+from sandbox.runner import Runner
+from sandbox.semaphore import PrioritySemaphore
+from sandbox.zygotes import Zygotes
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 TRIES = 3
 """How often a job is tried when the sandbox, not the job, failed."""
-JOBS_OF_ZYGOTE = 5000
-"""After so many, a zygote is replaced, whatever it has gathered."""
-CANARY = Job("def f(): return 1\n", "f", Limits(), ("{}",))
+CANARY = Order(Job(code="def f(): return 1\n", entrypoint="f", arguments=("{}",)), Limits())
 LISTING = "import pkgutil\ndef f(): return sorted({i.name for i in pkgutil.iter_modules()})\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
     """workers = capacity; running and waiting now; zygotes alive; jobs done and tries lost since
     the pool was opened."""
@@ -47,7 +45,7 @@ class Statistics:
     cpu_s: float
 
 
-class Sandbox:
+class Sandbox(Runner):
     """A pool of sandboxed runs, used as an async context manager.
 
     workers: jobs at once; 0 means one per core. kept: how many more may run if they are of urgency
@@ -77,23 +75,16 @@ class Sandbox:
         self.limits = limits or Limits()
         self.workers = workers or os.cpu_count() or 1
         self.python = python or sys.executable
-        self.permits = Permits(self.workers + kept, kept=kept, changed=changed)
+        self.semaphore = PrioritySemaphore(self.workers + kept, kept=kept, changed=changed)
         self._wanted = isolation if isinstance(isolation, str) else isolation.name
         self._ladder = (
             (isolation,)
             if isinstance(isolation, Level)
             else (AUTOMATIC if isolation == "auto" else (BY_NAME[isolation],))
         )
-        self._silence_s = silence_s
         self._level: Level | None = None
         self._guest: Guest | None = None
-        self._idle: list[Worker] = []
-        self._live: set[Worker] = set()
-        self._slots = itertools.count()
-        self._free_slots: list[int] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        """Zygotes on their way back to the idle, or out."""
-        self._closed = False
+        self._zygotes = Zygotes(3 * self.semaphore.capacity + len(HASH_SEEDS), silence_s)
         self._done = 0
         self._lost = 0
         self._cpu_s = 0.0
@@ -118,7 +109,7 @@ class Sandbox:
             await self._choose()
             await self._look_inside()
         except BaseException:
-            await self._end()
+            await self._zygotes.close()
             raise
         return self
 
@@ -128,15 +119,7 @@ class Sandbox:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._end()
-
-    async def _end(self) -> None:
-        """Returns once nothing that the sandbox started is left."""
-        self._closed = True
-        for worker in tuple(self._live):
-            self._discard(worker)
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._zygotes.close()
 
     async def _choose(self) -> None:
         """Takes the first level that passes its self-test. Raises: IsolationMissing with what each
@@ -180,16 +163,17 @@ class Sandbox:
 
     async def _failures(self, level: Level) -> list[str]:
         """What a first zygote of the level did not withstand; it stays, if it withstood all."""
-        worker = await self._start(level, Kind())
+        zygotes = self._zygotes
+        zygote = await zygotes.start(level, self.guest, Kind())
         try:
-            failed = selftest.failures(level, await selftest.tested(worker, self._silence_s))
+            failed = selftest.failures(level, await selftest.tested(zygote, zygotes.silence_s))
         except SandboxError:
-            self._discard(worker)
+            zygotes.discard(zygote)
             raise
         if failed:
-            self._discard(worker)
+            zygotes.discard(zygote)
         else:
-            self._idle.append(worker)
+            zygotes.give_back(zygote)
         return failed
 
     async def _look_inside(self) -> None:
@@ -213,131 +197,38 @@ class Sandbox:
 
     def statistics(self) -> Statistics:
         return Statistics(
-            self.workers,
-            self.permits.held,
-            self.permits.waiting,
-            len(self._live),
-            self._done,
-            self._lost,
-            self._cpu_s,
+            workers=self.workers,
+            running=self.semaphore.held,
+            waiting=self.semaphore.waiting,
+            zygotes=len(self._zygotes),
+            done=self._done,
+            lost=self._lost,
+            cpu_s=self._cpu_s,
         )
 
-    async def run(
-        self,
-        code: str,
-        entrypoint: str,
-        arguments: str | dict[str, Any],
-        *,
-        urgency: int = 0,
-        limits: Limits | None = None,
-        seed: int = 0,
-        hash_seed: int = 0,
-        trace: Trace | None = None,
-        clock: Clock | None = None,
-        salt: int = 0,
-    ) -> Run:
-        """One call of `entrypoint(**loads(arguments))`, or with the value itself where it is no
-        object."""
-        runs = await self.run_many(
-            code,
-            entrypoint,
-            [arguments],
-            urgency=urgency,
-            limits=limits,
-            seed=seed,
-            hash_seed=hash_seed,
-            trace=trace,
-            clock=clock,
-            salt=salt,
-        )
-        return runs[0]
-
-    async def run_many(
-        self,
-        code: str,
-        entrypoint: str,
-        arguments: Sequence[str | dict[str, Any]],
-        *,
-        urgency: int = 0,
-        limits: Limits | None = None,
-        seed: int = 0,
-        hash_seed: int = 0,
-        trace: Trace | None = None,
-        clock: Clock | None = None,
-        salt: int = 0,
-        total_cpu_s: float = math.inf,
-        all_or_nothing: bool = False,
-    ) -> list[Run]:
-        """One call for each of `arguments`, in order, of code that is loaded once; limits hold for
-        each call.
-
-        A call that ends its process does not touch the others: the rest runs in a new one. `random`
-        and numpy are seeded with `seed` before each call; with another `salt` than 0, seeds that
-        the code sets itself, and digests, are others than it asks for (`Run.salted` tells which).
-        Once all calls together have used `total_cpu_s` of CPU, the rest is a timeout without being
-        run; so it is with `all_or_nothing` behind the first call that is out of time.
-        """
-        if hash_seed not in HASH_SEEDS:
-            raise ValueError(f"hash_seed is one of {HASH_SEEDS}, not {hash_seed}")
-        if not arguments:
+    async def run_many(self, job: Job, *, urgency: int = 0) -> list[Run]:
+        if not job.arguments:
             return []
-        texts = tuple(text if isinstance(text, str) else json.dumps(text) for text in arguments)
-        job = Job(
-            code,
-            entrypoint,
-            limits or self.limits,
-            texts,
-            total_cpu_s=total_cpu_s,
-            seed=seed,
-            hash_seed=hash_seed,
-            trace=trace,
-            clock=clock,
-            salt=salt,
-            all_or_nothing=all_or_nothing,
-        )
-        return await self._attended(job, urgency, jobs.runs)
+        return await self._attended(Order.of(job, self.limits), urgency, jobs.runs)
 
-    async def draw(
-        self,
-        code: str,
-        entrypoint: str,
-        *,
-        calls: int,
-        distinct: int,
-        seed: int,
-        value_bytes: int,
-        cpu_s: float,
-        urgency: int = 1,
-        limits: Limits | None = None,
-    ) -> Draws:
-        """Calls `entrypoint()` until `distinct` different values are there or `calls` are used up.
+    async def draw(self, drawing: Drawing, *, urgency: int = 0) -> Draws:
+        return await self._attended(Order.of(drawing, self.limits), urgency, jobs.draws)
 
-        Seeded once, so that the same code and seed draw the same. `cpu_s` bounds all calls
-        together; values above `value_bytes` of JSON are counted and left out.
-        """
-        job = Job(
-            code,
-            entrypoint,
-            limits or self.limits,
-            draw=(calls, distinct, value_bytes),
-            call_cpu_s=cpu_s,
-            seed=seed,
-        )
-        return await self._attended(job, urgency, jobs.draws)
-
-    async def _attended(self, job: Job, urgency: int, read: Callable[[Job, list[Frame]], T]) -> T:
+    async def _attended(
+        self, order: Order, urgency: int, read: Callable[[Order, list[Frame]], T]
+    ) -> T:
         """Runs a job; one that the sandbox itself lost is run again, on another zygote.
 
         Raises: JobRefused where a job without fault still passes, SandboxError where nothing does.
         """
-        message = job.message()
-        kind = Kind(job.preload(self.guest.modules), job.hash_seed)
+        message = order.message()
+        kind = Kind(order.preload(self.guest.modules), order.hash_seed)
         for tries_left in reversed(range(TRIES)):
             try:
-                return read(job, await self._tried(message, kind, urgency))
+                return read(order, await self._tried(message, kind, urgency))
             except SandboxError as exc:
                 self._lost += 1
-                if self._closed:
+                if self._zygotes.closed:
                     raise
                 if not tries_left:
                     await self._tried(CANARY.message(), Kind(), urgency)
@@ -348,95 +239,26 @@ class Sandbox:
         raise AssertionError("unreachable")
 
     async def _tried(self, message: bytes, kind: Kind, urgency: int) -> list[Frame]:
-        await self.permits.acquire(urgency)
+        zygotes = self._zygotes
+        await self.semaphore.acquire(urgency)
         try:
-            worker = await self._worker(kind)
+            if self._level is None or zygotes.closed:
+                raise SandboxError("the sandbox is not open: use `async with Sandbox(...) as box`")
+            zygote = await zygotes.take(self._level, self.guest, kind)
         except BaseException:
-            self.permits.release()
+            self.semaphore.release()
             raise
         try:
-            frames = await worker.attend(message, self._silence_s)
+            frames = await zygote.attend(message, zygotes.silence_s)
         except asyncio.CancelledError:
-            self._recover(worker)
+            zygotes.recover(zygote, self.semaphore.release)
             raise
         except BaseException:
-            self._discard(worker, at_once=True)
-            self.permits.release()
+            zygotes.discard(zygote, at_once=True)
+            self.semaphore.release()
             raise
         self._cpu_s += frames[-1][1]["cpu_s"]
         self._done += 1
-        self._give_back(worker)
+        zygotes.give_back(zygote)
+        self.semaphore.release()
         return frames
-
-    async def _worker(self, kind: Kind) -> Worker:
-        """An idle zygote of this kind, or a new one, for which the one that was idle longest may
-        have to go."""
-        if self._level is None or self._closed:
-            raise SandboxError("the sandbox is not open: use `async with Sandbox(...) as box`")
-        for position in reversed(range(len(self._idle))):
-            if self._idle[position].kind == kind:
-                return self._idle.pop(position)
-        while self._idle and len(self._live) >= 3 * self.permits.capacity + len(HASH_SEEDS):
-            self._discard(self._idle[0])
-        return await self._start(self._level, kind)
-
-    async def _start(self, level: Level, kind: Kind) -> Worker:
-        slot = self._free_slots.pop() if self._free_slots else next(self._slots)
-        try:
-            worker = Worker(level, self.guest, kind, slot)
-        except BaseException:
-            self._free_slots.append(slot)
-            raise
-        self._live.add(worker)
-        try:
-            await worker.prepare()
-        except BaseException:
-            self._discard(
-                worker, at_once=True
-            )  # in a task of its own: this one may be cancelled again and again
-            raise
-        for module, why in worker.missing.items():
-            log.warning("the guest's %s cannot be imported inside the walls: %s", module, why)
-        return worker
-
-    def _give_back(self, worker: Worker) -> None:
-        if worker.jobs >= JOBS_OF_ZYGOTE or worker.large:
-            self._discard(worker)
-        elif worker in self._live:
-            self._idle.append(worker)
-        self.permits.release()
-
-    def _discard(self, worker: Worker, *, at_once: bool = False) -> None:
-        if worker in self._live:
-            self._live.discard(worker)
-            self._free_slots.append(worker.slot)
-            if worker in self._idle:
-                self._idle.remove(worker)
-            worker.kill(at_once=at_once)
-            self._spawn(worker.ended())
-
-    def _recover(self, worker: Worker) -> None:
-        """Gets a zygote back whose caller has gone; its permit is free once the job is dead."""
-
-        async def recovered() -> None:
-            try:
-                if not worker.whole or self._closed:
-                    raise SandboxError("its job was sent in part")
-                await worker.cancel(self._silence_s)
-            except BaseException:
-                self._discard(worker, at_once=True)
-                self.permits.release()
-                raise
-            self._give_back(worker)
-
-        self._spawn(recovered())
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # the zygote was discarded, and nobody waits for it

@@ -1,5 +1,6 @@
 """What goes into a sandboxed run and what comes out. All values are JSON text, never objects."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,7 +16,7 @@ JOB_BYTES = 64 << 20
 """Largest job (code and arguments) that is sent to a guest."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Bounds of one call.
 
@@ -59,7 +60,55 @@ class Trace:
     changes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One program and the calls to make of it: all that their results depend on.
+
+    arguments: one JSON text for each call of `entrypoint`. An object gives its items by name, another
+    value is passed as it is. limits: of each call; None means the sandbox's own. seed: of `random` and
+    numpy, set before each call. hash_seed: one of HASH_SEEDS. salt: with another than 0, seeds that
+    the code sets itself and digests that it takes are replaced (`Run.salted` names them).
+    total_cpu_s: CPU seconds of all calls together, after which the rest is a timeout without being
+    run. all_or_nothing: the rest is a timeout behind the first call that is out of time.
+    """
+
+    code: str
+    entrypoint: str
+    arguments: tuple[str, ...]
+    limits: Limits | None = None
+    seed: int = 0
+    hash_seed: int = 0
+    clock: Clock | None = None
+    trace: Trace | None = None
+    salt: int = 0
+    total_cpu_s: float = math.inf
+    all_or_nothing: bool = False
+
+    def __post_init__(self) -> None:
+        if self.hash_seed not in HASH_SEEDS:
+            raise ValueError(f"hash_seed is one of {HASH_SEEDS}, not {self.hash_seed}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """Calls of a function without arguments, until `distinct` different values are there.
+
+    calls: how many are made at most. value_bytes: a larger value (UTF-8 bytes of JSON) is counted and
+    left out. cpu_s: CPU seconds of all calls together. seed: set once, so that the same code and seed
+    draw the same. limits: None means the sandbox's own.
+    """
+
+    code: str
+    entrypoint: str
+    calls: int
+    distinct: int
+    value_bytes: int
+    cpu_s: float
+    seed: int = 0
+    limits: Limits | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What came of one call.
 
@@ -89,7 +138,7 @@ class Run:
     salted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
     """What came of calling a function without arguments again and again.
 
@@ -109,7 +158,7 @@ class Draws:
     refused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Guest:
     """The interpreter that runs jobs: its path, version, import path and `name==version` of its
     packages.

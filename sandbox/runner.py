@@ -1,63 +1,62 @@
 """The seam: what callers need of a sandbox, whichever backend or wrapper stands behind it."""
 
-import math
-from collections.abc import Sequence
-from typing import Any, Protocol
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
-from sandbox.records import Clock, Draws, Guest, Limits, Run, Trace
+from sandbox.records import Clock, Drawing, Draws, Guest, Job, Limits, Run, Trace
 
 
-class Runner(Protocol):
-    """Runs calls of untrusted code; see `Sandbox` for what each method promises."""
-
-    @property
-    def guest(self) -> Guest: ...
+class Runner(ABC):
+    """Runs calls of untrusted code. `Sandbox` does it; a wrapper may record or fake it."""
 
     @property
-    def isolation(self) -> str: ...
+    @abstractmethod
+    def guest(self) -> Guest:
+        """The interpreter that runs jobs."""
+
+    @property
+    @abstractmethod
+    def isolation(self) -> str:
+        """The level of isolation in force, by name."""
+
+    @abstractmethod
+    async def run_many(self, job: Job, *, urgency: int = 0) -> list[Run]:
+        """One Run for each of the job's arguments, in order, of code that is loaded once.
+
+        A call that ends its process does not touch the others: the rest runs in a new one. urgency: the
+        lower goes first. Raises: JobRefused, SandboxError.
+        """
+
+    @abstractmethod
+    async def draw(self, drawing: Drawing, *, urgency: int = 0) -> Draws:
+        """Draws values from a generator. Raises: JobRefused, SandboxError."""
 
     async def run(
         self,
         code: str,
         entrypoint: str,
-        arguments: str | dict[str, Any],
+        arguments: str | Mapping[str, Any],
         *,
         urgency: int = 0,
         limits: Limits | None = None,
         seed: int = 0,
         hash_seed: int = 0,
-        trace: Trace | None = None,
         clock: Clock | None = None,
-        salt: int = 0,
-    ) -> Run: ...
-
-    async def run_many(
-        self,
-        code: str,
-        entrypoint: str,
-        arguments: Sequence[str | dict[str, Any]],
-        *,
-        urgency: int = 0,
-        limits: Limits | None = None,
-        seed: int = 0,
-        hash_seed: int = 0,
         trace: Trace | None = None,
-        clock: Clock | None = None,
         salt: int = 0,
-        total_cpu_s: float = math.inf,
-        all_or_nothing: bool = False,
-    ) -> list[Run]: ...
-
-    async def draw(
-        self,
-        code: str,
-        entrypoint: str,
-        *,
-        calls: int,
-        distinct: int,
-        seed: int,
-        value_bytes: int,
-        cpu_s: float,
-        urgency: int = 1,
-        limits: Limits | None = None,
-    ) -> Draws: ...
+    ) -> Run:
+        """One call of `entrypoint(**loads(arguments))`; see `Job` for the rest."""
+        job = Job(
+            code=code,
+            entrypoint=entrypoint,
+            arguments=(arguments if isinstance(arguments, str) else json.dumps(arguments),),
+            limits=limits,
+            seed=seed,
+            hash_seed=hash_seed,
+            clock=clock,
+            trace=trace,
+            salt=salt,
+        )
+        return (await self.run_many(job, urgency=urgency))[0]

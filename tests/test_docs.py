@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from engine.cli import USAGE
-from engine.config import config_of, load_config
-from engine.settings import Config, ModelSettings, Until
-from stages.prompts import PLACEHOLDERS, load
-from stages.rows import BOUNDARIES
+from engine.config.loading import config_of, load_config
+from engine.config.settings import Config, ModelSettings, Until
+from stages.prompts.templates import PLACEHOLDERS, load
+from stages.rows.boundaries import BOUNDARIES
 
 ROOT = Path(__file__).parents[1]
 RUN_FILE = ROOT / "engine" / "starter" / "run.toml"

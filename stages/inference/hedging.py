@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stages.inference.lanes import Lane
+from stages.inference.environment import Environment
 from stages.inference.port import ChatRequest
-from stages.inference.world import World
+from stages.inference.upstream import Upstream
 from stages.records import Answer
 
 KNOWN = 50
@@ -22,15 +22,15 @@ KNOWN = 50
 KEPT = 500
 
 
-@dataclass(slots=True)
-class Attempt:
-    """One try of a request. avoid: a lane to leave alone if there is another; lane: where it was
+@dataclass(slots=True, kw_only=True)
+class RequestAttempt:
+    """One try of a request. avoid: a upstream to leave alone if there is another; upstream: where it was
     sent, once it was."""
 
     body: bytes
     request: ChatRequest
-    avoid: Lane | None = None
-    lane: Lane | None = None
+    avoid: Upstream | None = None
+    upstream: Upstream | None = None
 
 
 @dataclass(slots=True)
@@ -39,30 +39,32 @@ class Hedge:
     done."""
 
     quantile: float
-    world: World
+    environment: Environment
     sent: int = 0
     _latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
     _threshold_s: float = math.inf
 
     async def first_of(
-        self, send: Callable[[Attempt], Awaitable[Answer]], attempt: Attempt
+        self, send: Callable[[RequestAttempt], Awaitable[Answer]], attempt: RequestAttempt
     ) -> Answer:
         """The answer of whichever attempt is answered first; if both fail, the first one's
         failure."""
-        began = self.world.clock()
+        began = self.environment.clock()
         first = asyncio.ensure_future(send(attempt))
         running: set[asyncio.Future[Answer]] = {first}
         try:
-            if not await self._answered(first) and attempt.lane is not None:
+            if not await self._answered(first) and attempt.upstream is not None:
                 self.sent += 1
                 running.add(
-                    asyncio.ensure_future(send(replace(attempt, avoid=attempt.lane, lane=None)))
+                    asyncio.ensure_future(
+                        send(replace(attempt, avoid=attempt.upstream, upstream=None))
+                    )
                 )
             while running:
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 won = [future for future in done if future.exception() is None]
                 if won:
-                    self._learn(self.world.clock() - began)
+                    self._learn(self.environment.clock() - began)
                     await _dropped(running, attempt)
                     return won[0].result()
             return first.result()
@@ -75,7 +77,7 @@ class Hedge:
         if self._threshold_s == math.inf:
             await asyncio.wait([first])
             return True
-        patience = asyncio.ensure_future(self.world.sleep(self._threshold_s))
+        patience = asyncio.ensure_future(self.environment.sleep(self._threshold_s))
         try:
             either: set[asyncio.Future[Any]] = {first, patience}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -90,7 +92,7 @@ class Hedge:
             self._threshold_s = ordered[min(len(ordered) - 1, int(self.quantile * len(ordered)))]
 
 
-async def _dropped(losers: "set[asyncio.Future[Answer]]", attempt: Attempt) -> None:
+async def _dropped(losers: "set[asyncio.Future[Answer]]", attempt: RequestAttempt) -> None:
     """Ends the attempts that nobody waits for any more, at the price that they may have cost."""
     for loser in losers:
         loser.cancel()

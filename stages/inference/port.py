@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from stages.records import Answer, Direction, Messages, Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
     """What a question is about, for simulated models alone: never sent, and no part of a request's
     identity."""
@@ -20,7 +20,7 @@ class Hint:
     output: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """How answers are drawn. extra: further body fields of this role."""
 
@@ -57,7 +57,7 @@ class Meter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
     """One chat completion. seed: the sample's number, where several answers to one question are
     wanted.
@@ -104,7 +104,7 @@ class Model(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
     """A model in one part of the work. name: transform, inference or revision."""
 
@@ -120,9 +120,15 @@ class Role:
         if self.system and not (messages and messages[0]["role"] == "system"):
             messages = ({"role": "system", "content": self.system}, *messages)
         request = ChatRequest(
-            self.model.name, messages, self.sampling, seed, urgency, hint, self.name
+            model=self.model.name,
+            messages=messages,
+            sampling=self.sampling,
+            seed=seed,
+            urgency=urgency,
+            hint=hint,
+            role=self.name,
         )
         return await self.model.complete(request)
 
-    def row(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {"model": self.model.name, **self.sampling.body()}

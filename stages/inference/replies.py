@@ -65,11 +65,11 @@ def _answer_in(reply: dict[str, Any], body: bytes, messages: Messages, asked_of:
         raise Malformed("the reply's content is empty")
     model = reply.get("model")
     return Answer(
-        content,
-        reasoning,
-        "length" if finish == "length" else "stop",
-        model if isinstance(model, str) and model else asked_of,
-        usage_of(reply.get("usage"), messages, content + reasoning),
+        content=content,
+        reasoning=reasoning,
+        finish="length" if finish == "length" else "stop",
+        model=model if isinstance(model, str) and model else asked_of,
+        usage=usage_of(reply.get("usage"), messages, content + reasoning),
     )
 
 
@@ -91,10 +91,16 @@ def usage_of(usage: Any, messages: Messages, said: str) -> Usage:
         if isinstance(asked, int) and isinstance(answered, int):
             details = usage.get("prompt_tokens_details")
             cached = details.get("cached_tokens") if isinstance(details, dict) else 0
-            return Usage(asked, answered, cached if isinstance(cached, int) else 0)
+            return Usage(
+                input_tokens=asked,
+                output_tokens=answered,
+                cached_tokens=cached if isinstance(cached, int) else 0,
+            )
     asked_characters = sum(len(message["content"]) for message in messages)
     return Usage(
-        asked_characters // CHARACTERS_PER_TOKEN, len(said) // CHARACTERS_PER_TOKEN, estimated=True
+        input_tokens=asked_characters // CHARACTERS_PER_TOKEN,
+        output_tokens=len(said) // CHARACTERS_PER_TOKEN,
+        estimated=True,
     )
 
 

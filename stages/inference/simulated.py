@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sandbox import Permits, Runner, Trace
+from sandbox import PrioritySemaphore, Runner, Trace
 from stages.errors import Misconfigured
 from stages.inference.port import ChatRequest, Hint
 from stages.records import Answer, Usage, digest
@@ -25,14 +25,14 @@ TOLD = 10
 """How many of a run's changes of variables the rationale tells, the first and the last ones."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SimulatedModel:
     """wrong and wrong_again: share of wrong answers in first and in later turns. recorded: replies
     to transform questions, as JSON lines `{content, replies}`; None means the starter's."""
 
     name: str
     sandbox: Runner
-    permits: Permits
+    semaphore: PrioritySemaphore
     wrong: float = 0.45
     wrong_again: float = 0.7
     seed: int = 0
@@ -56,14 +56,16 @@ class SimulatedModel:
         return {**request.body(), "simulated": mistakes}
 
     async def complete(self, request: ChatRequest) -> Answer:
-        async with self.permits.permit(request.urgency):
+        async with self.semaphore.permit(request.urgency):
             if request.hint is None:
                 content = self._transformed(request)
             else:
                 content = await self._predicted(request, request.hint)
         asked = sum(len(message["content"]) for message in request.messages)
         return Answer(
-            content, model=self.name, usage=Usage(asked // 4, len(content) // 4, estimated=True)
+            content=content,
+            model=self.name,
+            usage=Usage(input_tokens=asked // 4, output_tokens=len(content) // 4, estimated=True),
         )
 
     def _transformed(self, request: ChatRequest) -> str:

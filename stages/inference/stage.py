@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 from stages.errors import GaveUp, Rejected
 from stages.inference.port import Hint, Role
 from stages.records import Answered, Attempted, Later, Question, Reject, Turn
-
-REVISION_FIRST = 0
-FIRST_ANSWERS = 1
+from stages.records.urgency import Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class Inference:
 
     async def __call__(self, question: Question) -> tuple[Answered | Later | Reject, ...]:
         if not any(sample.turns for sample in question.samples):
-            question = replace(question, sampling=self.first.row(), system=self.first.system)
+            question = replace(question, sampling=self.first.to_json(), system=self.first.system)
         # all are waited for, whatever one of them meets: what is under way is paid for
         found = await asyncio.gather(
             *[self._turn(question, sample) for sample in question.open], return_exceptions=True
@@ -33,7 +31,14 @@ class Inference:
         turns: list[Turn | Reject] = []
         for sample, turn in zip(question.open, found, strict=True):
             if isinstance(turn, GaveUp) and sample.parked:
-                turns.append(Reject(question.sample_id(sample), "sample", turn.reason, turn.detail))
+                turns.append(
+                    Reject(
+                        id=question.sample_id(sample),
+                        kind="sample",
+                        reason=turn.reason,
+                        detail=turn.detail,
+                    )
+                )
             elif isinstance(turn, BaseException) and not isinstance(turn, GaveUp):
                 raise turn
             elif not isinstance(turn, BaseException):
@@ -60,24 +65,26 @@ class Inference:
     async def _turn(self, question: Question, sample: Attempted) -> Turn | Reject:
         role = self.later if sample.turns else self.first
         hint = Hint(
-            question.program.sections.code,
-            question.program.entrypoint,
-            question.direction,
-            question.pair.input,
-            question.pair.output,
+            code=question.program.sections.code,
+            entrypoint=question.program.entrypoint,
+            direction=question.direction,
+            input=question.pair.input,
+            output=question.pair.output,
         )
         try:
             answer = await role.ask(
                 question.messages(sample),
-                urgency=REVISION_FIRST if sample.turns else FIRST_ANSWERS,
+                urgency=Urgency.REVISION if sample.turns else Urgency.ANSWER,
                 seed=sample.number if question.wanted > 1 else None,
                 hint=hint,
             )
         except GaveUp:
             raise
         except Rejected as exc:
-            return Reject(question.sample_id(sample), "sample", exc.reason, exc.detail)
-        return Turn(answer)
+            return Reject(
+                id=question.sample_id(sample), kind="sample", reason=exc.reason, detail=exc.detail
+            )
+        return Turn(answer=answer)
 
 
 def _grown(sample: Attempted, turn: Turn) -> Attempted:

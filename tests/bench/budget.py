@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import Engine
-from engine.faults import POINTS
+from engine.journal.faults import POINTS
 from tests.engine.test_spending import model
 from tests.support.metered import Ledger, billing
 from tests.support.runs import settings, write_rows

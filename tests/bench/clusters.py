@@ -13,7 +13,7 @@ import sys
 import time
 
 from sandbox import Limits, Sandbox
-from stages.clusters import Probing, bands, fingerprint, grouped
+from stages.likeness.clusters import Probing, bands, fingerprint, grouped
 from stages.records import Origin, Pair, Program, Sections
 
 WORDS = [f"word{number}" for number in range(400)]
@@ -46,9 +46,15 @@ async def probing_ms() -> float:
         await box.run("def f(): return 1\n", "f", {})
         before = box.statistics().cpu_s + time.process_time()
         for number in range(PROBED):
-            sections = Sections(code.format(number, number + 1), "", "", "")
-            pairs = (Pair('{"items": [1, 2], "k": 3}', "0"),)
-            await Probing(box).behaviour(Program(str(number), Origin(str(number)), sections, pairs))
+            sections = Sections(
+                code=code.format(number, number + 1), description="", generator="", statement=""
+            )
+            pairs = (Pair(input='{"items": [1, 2], "k": 3}', output="0"),)
+            await Probing(box).behaviour(
+                Program(
+                    id=str(number), origin=Origin(id=str(number)), sections=sections, pairs=pairs
+                )
+            )
         return (box.statistics().cpu_s + time.process_time() - before) / PROBED * 1000
 
 

@@ -28,7 +28,7 @@ import orjson
 from engine import Engine
 from stages.inference import ChatRequest, Sampling
 from stages.inference.client import OpenAIModel, open_session
-from stages.inference.endpoint import Endpoint
+from stages.inference.pool import UpstreamPool
 from tests.bench.chat import Plan, chatting, diary
 from tests.support.records import CODE
 from tests.support.runs import settings
@@ -38,7 +38,9 @@ TEXT = "Here is a program, and a question about it. " * 90  # 4 KB
 
 
 def request(number: int) -> ChatRequest:
-    return ChatRequest("m", ({"role": "user", "content": f"{number} {TEXT}"},), Sampling())
+    return ChatRequest(
+        model="m", messages=({"role": "user", "content": f"{number} {TEXT}"},), sampling=Sampling()
+    )
 
 
 # flight
@@ -128,8 +130,10 @@ async def storm() -> None:
         urls = [stack.enter_context(chatting(plan)) for _ in range(2)]
         dead = "http://127.0.0.1:9"
         async with open_session() as session:
-            endpoint = Endpoint(tuple(f"{url}/v1" for url in (urls[0], dead, urls[1])), "", lanes)
-            model = OpenAIModel("m", endpoint, session, "models.main")
+            endpoint = UpstreamPool(
+                urls=tuple(f"{url}/v1" for url in (urls[0], dead, urls[1])), key="", capacity=lanes
+            )
+            model = OpenAIModel(name="m", endpoint=endpoint, session=session, setting="models.main")
             count = await for_so_long(
                 lambda number: model.complete(request(number)), lanes + lanes // 4
             )
@@ -190,9 +194,11 @@ async def cpu() -> None:
                         lambda number, s=session: bare(url, s, number), in_flight, calls
                     )  # type: ignore[misc]
                 async with open_session() as session:
-                    endpoint = Endpoint((f"{url}/v1",), "", in_flight)
+                    endpoint = UpstreamPool(urls=(f"{url}/v1",), key="", capacity=in_flight)
                     endpoint.lanes[0].limit = in_flight
-                    model = OpenAIModel("m", endpoint, session, "models.main")
+                    model = OpenAIModel(
+                        name="m", endpoint=endpoint, session=session, setting="models.main"
+                    )
                     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
                     ours = await cost(
                         lambda number, m=model: m.complete(request(number)), in_flight, calls

@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from engine.journal import Journal
-from engine.ports import Effects, Made, key_of
+from engine.effects.effects import Effects, Made, key_of
+from engine.journal.journal import Journal
 
 RATE, LANES, COUNT, ROUNDS = 1000, 64, 3000, 5
 ANSWER = b'{"answer": {"content": "' + b"Let me trace it step by step. " * 135 + b'"}}'
@@ -47,7 +47,7 @@ async def main() -> None:
         async with Journal(Path(folder)) as journal:
             for turn in range(ROUNDS):
                 bare.append(await rate(None, 0))
-                kept.append(await rate(Effects(journal), turn * COUNT))
+                kept.append(await rate(Effects(journal=journal), turn * COUNT))
             size = await journal.size_bytes()
     without, with_it = (statistics.median(rate for rate, _ in found) for found in (bare, kept))
     cpu_ms = (

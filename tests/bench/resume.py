@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import Engine
-from engine.journal import Journal
+from engine.journal.journal import Journal
 from tests.support.runs import settings
 from tests.support.server import Reply, said, serving
 

@@ -32,7 +32,15 @@ def f(text, n):
     return {"counts": counts, "total": total}
 """
 ARGUMENTS = '{"text": "the cat and the dog and the bird", "n": 2000}'
-BARE = Level("bare", False, False, False, frozenset(), "nothing", system="")
+BARE = Level(
+    name="bare",
+    namespaces=False,
+    landlock=False,
+    seccomp=False,
+    holds=frozenset(),
+    needs="nothing",
+    system="",
+)
 WALLS = LADDER[0]
 ROUNDS, RUNS, STARTS = 15, 60, 15
 LIMITS = Limits(cpu_s=5, wall_s=10, memory_bytes=512 << 20)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.settings import ORDER
+from engine.config.reach import ORDER
 from tests.support.runs import finished, rows, samples, settings, starter_files
 
 FILES = ("bank_queue", "rle_rows", "recipe_scaler", "settings")

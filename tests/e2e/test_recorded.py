@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from sandbox import Limits, Sandbox
-from stages.entries import parsed
-from stages.execution import Review
-from stages.likeness import Likeness
-from stages.profile import CLEAN
+from stages.execution.profile import CLEAN
+from stages.execution.review import Review
+from stages.likeness.likeness import Likeness
 from stages.records import Origin, Program
+from stages.rows.entries import parsed
 from tests.support.standin import PARSED, needs_shared
 
 BY_HAND = tomllib.loads((Path(__file__).parent.parent / "planted" / "recorded.toml").read_text())
@@ -31,7 +31,9 @@ async def test_every_recorded_program_that_does_not_reproduce_is_listed_with_its
 
         async def one(number: int, row: dict[str, object]) -> None:
             id_ = str(row["id"])
-            (outcome,) = await review(parsed(row, Origin(id_, "parsed.jsonl", number + 1, number)))
+            (outcome,) = await review(
+                parsed(row, Origin(id=id_, file="parsed.jsonl", line=number + 1, index=number))
+            )
             if isinstance(outcome, Program):
                 found["mutates"].update(
                     {id_} if any(pair.mutates for pair in outcome.pairs) else ()

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from engine import Config, Engine
-from engine.resuming import Again
-from stages.inference.world import World
+from engine.resuming import ResumeOptions
+from stages.inference.environment import Environment
 from tests.support.clock import FakeClock
 from tests.support.records import SECTIONS, reply_of
 from tests.support.runs import rows, samples, settings, write_rows
@@ -102,8 +102,8 @@ def told(folder: Path) -> dict[str, Any]:
     return {"samples": found, "rejects": rejects}
 
 
-async def ended(config: Config, world: World | None = None) -> None:
-    async with Engine(config, world=world or FakeClock().world()) as engine:
+async def ended(config: Config, environment: Environment | None = None) -> None:
+    async with Engine(config, environment=environment or FakeClock().environment()) as engine:
         await engine.run()
         assert engine.finished
 
@@ -126,7 +126,7 @@ async def test_the_rows_are_those_of_the_calm_run(tmp_path: Path, kind: str) -> 
 
 async def test_a_clock_that_jumps_changes_nothing(tmp_path: Path) -> None:
     clock, chance = FakeClock(), random.Random(0)
-    world = replace(clock.world(), wall=lambda: chance.choice((0.0, 1e6, 4e9)) + clock.now)
+    environment = replace(clock.environment(), wall=lambda: chance.choice((0.0, 1e6, 4e9)) + clock.now)
     weather = Weather(["429"])
 
     def reply(body: dict[str, Any]) -> Reply:
@@ -138,7 +138,7 @@ async def test_a_clock_that_jumps_changes_nothing(tmp_path: Path) -> None:
 
     async with serving(model) as calm, serving(reply) as bad:
         await ended(run_of(tmp_path, calm.url, "calm"))
-        await ended(run_of(tmp_path, bad.url, "bad"), world)
+        await ended(run_of(tmp_path, bad.url, "bad"), environment)
     assert told(tmp_path / "bad") == told(tmp_path / "calm")
 
 
@@ -179,7 +179,7 @@ async def test_a_poison_request_is_asked_once_more_at_the_end_and_then_a_reject_
         assert asked[-3:] == [poison] * 3
         mended = True
         async with Engine(
-            config, again=Again(retry="gave_up"), world=FakeClock().world()
+            config, again=ResumeOptions(retry="gave_up"), environment=FakeClock().environment()
         ) as engine:
             await engine.run()
         await ended(run_of(tmp_path, script.url, "calm"))

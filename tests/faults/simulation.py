@@ -21,16 +21,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine import faults
-from engine.boundaries import Boundaries
+from engine.effects.effects import Effects, Made, key_of
 from engine.errors import MachineFailed
-from engine.flow import Flow, Node
-from engine.journal import Journal
-from engine.ports import Effects, Made, key_of
-from engine.tickets import Ticket, Window, WindowClosed
+from engine.flow.flow import Flow, Node
+from engine.flow.tickets import Ticket
+from engine.flow.window import Window, WindowClosed
+from engine.journal import faults
+from engine.journal.journal import Journal
+from engine.results.sink import RunSink
 from stages.errors import Rejected
-from stages.identity import Kind
-from stages.records import Origin, Reject, Row, Tally
+from stages.records import Kind, Origin, Reject, Row, Tally
 
 TURNS = 3
 MEMORY = Path("/dev/shm")  # a disk that costs nothing, where there is one
@@ -84,7 +84,7 @@ def number(*parts: object, below: int) -> int:
 
 
 @dataclass
-class World:
+class Environment:
     """One seed's run: its stages, what they were billed, and how often it was killed."""
 
     seed: int
@@ -120,7 +120,7 @@ class World:
 
         async def ask(item: Item) -> tuple[Any, ...]:
             if await self.call(effects, "ask", f"{item.id} {item.turn}") < 5:
-                return (Reject(item.id, "question", "refused"),)
+                return (Reject(id=item.id, kind="question", reason="refused"),)
             return (Item(item.id, "question", "judge", item.turn),)
 
         async def judge(item: Item) -> tuple[Any, ...]:
@@ -128,10 +128,10 @@ class World:
             if right or item.turn + 1 == TURNS:
                 return (
                     Row(
-                        "samples",
-                        item.id,
-                        {"id": item.id, "turn": item.turn, "right": right},
-                        {"samples": 1},
+                        file="samples",
+                        id=item.id,
+                        content={"id": item.id, "turn": item.turn, "right": right},
+                        counts={"samples": 1},
                     ),
                 )
             return (Item(item.id, "question", "ask", item.turn + 1),)
@@ -166,17 +166,17 @@ class World:
         self.journal = Journal(folder, own_thread=False)
         async with self.journal as journal:
             window = Window(self.chance.choice((1, 3, 8)), 10**9)
-            sink = Boundaries(journal, "samples")
+            sink = RunSink(journal, "samples")
             queue_size = self.chance.choice((1, 4, 64))
             async with Flow(
-                self.nodes(Effects(journal)), Graph(), sink, window, queue_size=queue_size
+                self.nodes(Effects(journal=journal)), Graph(), sink, window, queue_size=queue_size
             ) as flow:
                 done = await journal.marked([f"f{n}" for n in range(self.files)])
                 for file in (f"f{n}" for n in range(self.files)):
                     if file not in done:
                         try:
                             await flow.enter(
-                                Ticket(file, Origin(file), 10),
+                                Ticket(id=file, origin=Origin(id=file), size_bytes=10),
                                 Item(file, "file", "transform"),
                                 "transform",
                             )
@@ -260,15 +260,15 @@ def simulate(runs: int, first: int = 0) -> Counter[str]:
     told: Counter[str] = Counter()
     for seed in range(first, first + runs):
         chance = random.Random(seed)
-        world = World(seed, files=chance.randint(1, 10), lanes=chance.choice((1, 2, 4)))
+        environment = Environment(clock=seed, files=chance.randint(1, 10), lanes=chance.choice((1, 2, 4)))
         with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
             try:
-                world.run(Path(folder) / "out")
+                environment.run(Path(folder) / "out")
             except Exception as exc:
                 raise AssertionError(f"seed {seed}: {exc!r}") from exc
         told["runs"] += 1
-        told["kills"] += world.kills
-        told["calls"] += sum(world.billed.values())
+        told["kills"] += environment.kills
+        told["calls"] += sum(environment.billed.values())
     return told
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.journal import Journal
+from engine.journal.journal import Journal
 
 NAMES = st.sampled_from("abcdef")
 STEPS = st.lists(

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from engine.faults import POINTS
+from engine.journal.faults import POINTS
 from tests.support.processes import children
 from tests.support.records import SECTIONS, reply_of
 from tests.support.runs import rows, unmeasured, write_rows

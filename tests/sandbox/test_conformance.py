@@ -16,12 +16,12 @@ from sandbox.levels import LADDER, Level
 LIMITS = Limits(cpu_s=0.5, wall_s=0.5, memory_bytes=256 << 20, value_bytes=2000)
 PATIENT = replace(LIMITS, cpu_s=20.0, wall_s=20.0)
 SPAWNED = Level(
-    "spawned",
-    False,
-    False,
-    False,
-    frozenset(),
-    "what macOS has, without its walls",
+    name="spawned",
+    namespaces=False,
+    landlock=False,
+    seccomp=False,
+    holds=frozenset(),
+    needs="what macOS has, without its walls",
     spawned=True,
     system="",
 )

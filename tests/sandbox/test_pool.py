@@ -213,7 +213,13 @@ async def test_a_level_that_cannot_be_had_fails_closed_with_what_is_missing() ->
 
 async def test_a_level_that_promises_more_than_it_holds_does_not_pass_its_self_test() -> None:
     boastful = Level(
-        "boastful", False, False, False, BY_NAME["namespaces"].holds, "honesty", system=""
+        name="boastful",
+        namespaces=False,
+        landlock=False,
+        seccomp=False,
+        holds=BY_NAME["namespaces"].holds,
+        needs="honesty",
+        system="",
     )
     with pytest.raises(
         IsolationMissing, match=r"a file outside is read.*a socket is made.*a process is started"

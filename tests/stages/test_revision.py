@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from stages.feedback import Feedback
-from stages.prompts import load
+from stages.prompts.templates import load
 from stages.records import Answer, Attempted, Judged, Origin, Pair, Question, Row, Turn, VerdictName
-from stages.revision import Revision, question_row, source_row
+from stages.revision import Revision
+from stages.rows.samples import question_row, source_row
+from stages.verification.feedback import Feedback
 from tests.support.records import PAIR, program, question
 
 FEEDBACK = Feedback(load("feedback"))
@@ -25,7 +26,12 @@ SETTLED: tuple[VerdictName, ...] = ("right", "cut", "invalid_truth")
 
 
 def turn(verdict: VerdictName, content: str = "I say 4.", **changes: Any) -> Turn:
-    return Turn(Answer(content, model="m"), verdict, feedback=f"That is {verdict}.", **changes)
+    return Turn(
+        answer=Answer(content=content, model="m"),
+        verdict=verdict,
+        feedback=f"That is {verdict}.",
+        **changes,
+    )
 
 
 def judged(*verdicts: VerdictName, direction: str = "output", **changes: object) -> Judged:
@@ -37,7 +43,7 @@ def judged(*verdicts: VerdictName, direction: str = "output", **changes: object)
 
 
 async def outcomes(subject: Judged, **options: Any) -> tuple[Question | Row, ...]:
-    return await Revision(FEEDBACK, **options)(subject)
+    return await Revision(feedback=FEEDBACK, **options)(subject)
 
 
 async def again(subject: Judged, **options: Any) -> bool:
@@ -74,7 +80,7 @@ async def test_there_are_no_more_turns_than_were_set(turns: int) -> None:
 
 @pytest.mark.parametrize("output", ["true", "false"])
 async def test_a_wrong_boolean_output_is_not_revised(output: str) -> None:
-    pair = Pair(PAIR.input, output, 9)
+    pair = Pair(input=PAIR.input, output=output, steps=9)
     assert not await again(judged("wrong", pair=pair))
     assert await again(judged("no_answer", pair=pair))
     assert await again(judged("wrong", pair=pair, direction="input"))
@@ -89,11 +95,18 @@ async def test_a_wrong_output_of_a_program_with_two_outputs_is_not_revised() -> 
 
 
 async def test_where_the_pool_is_unknown_the_pairs_tell_how_many_outputs_there_are() -> None:
-    pairs = (PAIR, Pair('{"a": 3, "b": 3}', "6", 9), Pair('{"a": 4, "b": 2}', "6", 9))
+    pairs = (
+        PAIR,
+        Pair(input='{"a": 3, "b": 3}', output="6", steps=9),
+        Pair(input='{"a": 4, "b": 2}', output="6", steps=9),
+    )
     assert not await again(judged("wrong", program=program(outputs=0, pairs=pairs)))
     assert await again(
         judged(
-            "wrong", program=program(outputs=0, pairs=(*pairs, Pair('{"a": 5, "b": 2}', "7", 9)))
+            "wrong",
+            program=program(
+                outputs=0, pairs=(*pairs, Pair(input='{"a": 5, "b": 2}', output="7", steps=9))
+            ),
         )
     )
 
@@ -257,7 +270,9 @@ async def test_counts_say_how_a_sample_ended_and_what_each_turn_gave() -> None:
 
 def sampled(*verdicts: VerdictName) -> Judged:
     """A question of several samples of one turn each."""
-    samples = tuple(Attempted(number, (turn(verdict),)) for number, verdict in enumerate(verdicts))
+    samples = tuple(
+        Attempted(number=number, turns=(turn(verdict),)) for number, verdict in enumerate(verdicts)
+    )
     return Judged(question(samples=samples, wanted=len(samples)))
 
 
@@ -304,7 +319,10 @@ def test_pass_rates_are_of_first_answers_and_revisions_are_counted_beside_them()
 
 
 def test_a_sample_that_was_never_answered_is_in_no_pass_rate() -> None:
-    samples = (Attempted(0, (turn("right"),), closed=True), Attempted(1, (), closed=True))
+    samples = (
+        Attempted(number=0, turns=(turn("right"),), closed=True),
+        Attempted(number=1, turns=(), closed=True),
+    )
     row = question_row(question(samples=samples, wanted=2)).content
     assert (row["samples"], row["asked"], row["pass_rate"]) == (1, 2, 1.0)
     nothing = question_row(question(samples=samples[1:], wanted=1)).content
@@ -313,13 +331,23 @@ def test_a_sample_that_was_never_answered_is_in_no_pass_rate() -> None:
 
 @pytest.mark.parametrize("name", ["license", "licence", "license_type", "licenses"])
 def test_the_source_of_a_sample_names_its_licence_whatever_its_field(name: str) -> None:
-    row = source_row(Origin("f00d", "code.jsonl", 3, 2, {name: "mit", "path": "a.py", "stars": 9}))
+    row = source_row(
+        Origin(
+            id="f00d",
+            file="code.jsonl",
+            line=3,
+            index=2,
+            fields={name: "mit", "path": "a.py", "stars": 9},
+        )
+    )
     assert row == {"id": "f00d", "license": "mit", "path": "a.py", "file": "code.jsonl", "line": 3}
 
 
 async def test_counts_say_what_the_three_equalities_make_of_an_answer() -> None:
     subject = Judged(
-        question(pair=Pair('{"a": 2}', "5.0"), turns=(turn("right", predicted="5.0001"),))
+        question(
+            pair=Pair(input='{"a": 2}', output="5.0"), turns=(turn("right", predicted="5.0001"),)
+        )
     )
     counts = (await sample_row(subject)).counts
     assert {name: count for name, count in counts.items() if name.startswith("equalities.")} == {

@@ -4,7 +4,7 @@ import asyncio
 import heapq
 import random
 
-from stages.inference.world import World
+from stages.inference.environment import Environment
 
 
 class FakeClock:
@@ -36,7 +36,7 @@ class FakeClock:
             if not future.done():
                 future.set_result(None)
 
-    def world(self, seed: int = 0) -> World:
-        return World(
+    def environment(self, seed: int = 0) -> Environment:
+        return Environment(
             clock=self.clock, wall=self.clock, sleep=self.sleep, chance=random.Random(seed)
         )

@@ -18,14 +18,16 @@ CODE = "def main_solution(a, b):\n    total = a\n    for _ in range(b):\n       
 GENERATOR = "import random\n\n\ndef input_generator():\n    return {'a': random.randint(0, 30), 'b': random.randint(1, 9)}\n"
 CHECK = "def input_check(a, b):\n    return 0 <= a <= 30 and 1 <= b <= 9\n"
 SECTIONS = Sections(
-    CODE,
-    "Input: `a`, `b` (int). Output: `return` (int).",
-    GENERATOR,
-    "What is `a` after `b` steps?",
-    CHECK,
+    code=CODE,
+    description="Input: `a`, `b` (int). Output: `return` (int).",
+    generator=GENERATOR,
+    statement="What is `a` after `b` steps?",
+    check=CHECK,
 )
-ORIGIN = Origin("f00d", "code.jsonl", 1, 0, {"license": "mit", "path": "a.py"})
-PAIR = Pair('{"a": 2, "b": 3}', "5", 9, (2, 3, 4, 5))
+ORIGIN = Origin(
+    id="f00d", file="code.jsonl", line=1, index=0, fields={"license": "mit", "path": "a.py"}
+)
+PAIR = Pair(input='{"a": 2, "b": 3}', output="5", steps=9, lines=(2, 3, 4, 5))
 
 
 def reply_of(sections: Sections) -> str:
@@ -59,13 +61,15 @@ def question(
         "number": 0,
         "direction": direction,
         "opening": ({"role": "user", "content": "What comes out?"},),
-        "samples": (Attempted(0, turns),),
+        "samples": (Attempted(number=0, turns=turns),),
     }
     return Question(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def transform_question() -> TransformQuestion:
-    return TransformQuestion(({"role": "user", "content": "Rewrite this."},), ORIGIN)
+    return TransformQuestion(
+        messages=({"role": "user", "content": "Rewrite this."},), origin=ORIGIN
+    )
 
 
 class ScriptedModel:
@@ -89,5 +93,7 @@ class ScriptedModel:
         return (
             reply
             if isinstance(reply, Answer)
-            else Answer(reply, model=self.name, usage=Usage(1, 1))
+            else Answer(
+                content=reply, model=self.name, usage=Usage(input_tokens=1, output_tokens=1)
+            )
         )

@@ -7,7 +7,14 @@ from typing import Any
 
 from sandbox import Clock, Draws, Guest, Limits, Run, Trace
 
-GUEST = Guest("/usr/bin/python3", "3.11.7", "CPython", "linux-x86_64", (), ())
+GUEST = Guest(
+    python="/usr/bin/python3",
+    version="3.11.7",
+    implementation="CPython",
+    platform="linux-x86_64",
+    path=(),
+    packages=(),
+)
 
 
 @dataclass
@@ -16,7 +23,7 @@ class FakeRunner:
     test."""
 
     runs: dict[str, Run] = field(default_factory=dict)
-    check: Run = field(default_factory=lambda: Run("ok", "true"))
+    check: Run = field(default_factory=lambda: Run(status="ok", value="true"))
     others: Run | None = None
     guest: Guest = GUEST
     asked: list[tuple[str, str, str, int]] = field(default_factory=list)

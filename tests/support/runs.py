@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from engine import Config, Engine, config_of
-from engine.report import report_of
 
 SIMULATED: dict[str, Any] = {"main": {"kind": "simulated", "concurrency": 8}}
 
@@ -28,7 +27,7 @@ async def finished(config: Config) -> dict[str, Any]:
     async with Engine(config) as engine:
         await engine.run()
         assert engine.finished
-        return await report_of(engine)
+        return dict(await engine.report())
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -11,13 +11,15 @@ import pytest
 from stages.errors import Misconfigured, Rejected, Unavailable
 from stages.inference import ChatRequest, Sampling
 from stages.inference.client import OpenAIModel, Timeouts, open_session
-from stages.inference.endpoint import Endpoint
+from stages.inference.pool import UpstreamPool
 from tests.support.clock import FakeClock
 from tests.support.server import Reply, Script, said, serving
 
 KEY = "sk-very-secret"
 REQUEST = ChatRequest(
-    "m", ({"role": "user", "content": "Why?"},), Sampling(temperature=0.5, max_tokens=7, top_p=0.9)
+    model="m",
+    messages=({"role": "user", "content": "Why?"},),
+    sampling=Sampling(temperature=0.5, max_tokens=7, top_p=0.9),
 )
 
 
@@ -29,10 +31,19 @@ async def model(
 ) -> AsyncIterator[tuple[OpenAIModel, Script]]:
     clock = clock or FakeClock()
     async with serving(replies) as script, open_session() as session:
-        endpoint = Endpoint(
-            (script.url,), KEY, 8, options.pop("give_up_s", 600.0), world=clock.world()
+        pool = UpstreamPool(
+            urls=(script.url,),
+            key=KEY,
+            capacity=8,
+            give_up_s=options.pop("give_up_s", 600.0),
+            environment=clock.environment(),
         )
-        yield OpenAIModel("m", endpoint, session, "models.main", **options), script
+        yield (
+            OpenAIModel(
+                name="m", pool=pool, session=session, setting="models.main", **options
+            ),
+            script,
+        )
 
 
 async def test_the_body_holds_what_was_asked_and_nothing_else() -> None:
@@ -53,7 +64,9 @@ async def test_the_body_holds_what_was_asked_and_nothing_else() -> None:
 
 async def test_the_seed_is_sent_only_where_one_is_given() -> None:
     async with model([said("x")]) as (client, script):
-        await client.complete(ChatRequest("m", REQUEST.messages, REQUEST.sampling, seed=3))
+        await client.complete(
+            ChatRequest(model="m", messages=REQUEST.messages, sampling=REQUEST.sampling, seed=3)
+        )
     assert script.asked[0]["seed"] == 3
 
 
@@ -201,7 +214,7 @@ async def test_a_server_that_says_it_is_full_is_asked_more_slowly_and_no_row_giv
     async with model([said("first"), *[full] * 9, said("at last")], attempts=2) as (client, _):
         await client.complete(REQUEST)
         assert (await client.complete(REQUEST)).content == "at last"
-    assert client.endpoint.lanes[0].limited == 9
+    assert client.pool.upstreams[0].limited == 9
 
 
 async def test_a_request_that_fails_alone_gives_up() -> None:
@@ -213,7 +226,11 @@ async def test_a_request_that_fails_alone_gives_up() -> None:
         await client.complete(REQUEST)
         with pytest.raises(Rejected, match="gave_up"):
             await client.complete(
-                ChatRequest("m", ({"role": "user", "content": "poison"},), Sampling())
+                ChatRequest(
+                    model="m",
+                    messages=({"role": "user", "content": "poison"},),
+                    sampling=Sampling(),
+                )
             )
     assert len(script.asked) == 1 + 3
 
@@ -245,8 +262,8 @@ async def test_requests_are_spread_over_several_addresses_and_a_dead_one_costs_n
         open_session() as session,
     ):
         urls = (one.url, "http://127.0.0.1:9/v1", two.url)
-        endpoint = Endpoint(urls, KEY, 8, world=clock.world())
-        client = OpenAIModel("m", endpoint, session, "models.main")
+        pool = UpstreamPool(urls=urls, key=KEY, capacity=8, environment=clock.environment())
+        client = OpenAIModel(name="m", pool=pool, session=session, setting="models.main")
         for _ in range(3):
             await asyncio.gather(*[client.complete(REQUEST) for _ in range(8)])
     assert len(one.asked) + len(two.asked) == 24

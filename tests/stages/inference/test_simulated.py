@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Limits, Permits, Sandbox, Trace
-from stages.answers import find
+from sandbox import Limits, PrioritySemaphore, Sandbox, Trace
 from stages.errors import Misconfigured
 from stages.inference import ChatRequest, Hint, Sampling
 from stages.inference.simulated import CHANGES, SimulatedModel, slipped
-from stages.sections import Declined, merged, read
+from stages.transform.sections import Declined, merged, read
+from stages.verification.answers import find
 from tests.support.records import CODE
 from tests.support.runs import starter_files
 
@@ -24,7 +24,7 @@ TOLD = re.compile(r"`(\w+)` (?:is|becomes) (.+)\.$", re.MULTILINE)
 @asynccontextmanager
 async def simulated(**options: float) -> AsyncIterator[SimulatedModel]:
     async with Sandbox(Limits(), workers=2) as box:
-        yield SimulatedModel("simulated", box, Permits(4), **options)  # type: ignore[arg-type]
+        yield SimulatedModel(name="simulated", sandbox=box, semaphore=PrioritySemaphore(4), **options)  # type: ignore[arg-type]
 
 
 def asked(text: str, hint: Hint | None = None, said: tuple[str, ...] = ()) -> ChatRequest:
@@ -34,7 +34,7 @@ def asked(text: str, hint: Hint | None = None, said: tuple[str, ...] = ()) -> Ch
             {"role": "assistant", "content": answer},
             {"role": "user", "content": "It does not work."},
         ]
-    return ChatRequest("simulated", tuple(messages), Sampling(), hint=hint)
+    return ChatRequest(model="simulated", messages=tuple(messages), sampling=Sampling(), hint=hint)
 
 
 async def test_every_starter_file_has_a_sound_program_or_a_decline_after_its_repairs() -> None:
@@ -60,7 +60,13 @@ async def test_a_file_that_is_not_recorded_is_declined() -> None:
 
 @pytest.mark.parametrize("direction", ["input", "output"])
 async def test_a_rationale_names_variables_with_values_that_they_had(direction: str) -> None:
-    hint = Hint(CODE, "main_solution", direction, '{"a": 2, "b": 3}', "5")  # type: ignore[arg-type]
+    hint = Hint(
+        code=CODE,
+        entrypoint="main_solution",
+        direction=direction,
+        input='{"a": 2, "b": 3}',
+        output="5",
+    )  # type: ignore[arg-type]
     async with simulated() as model:
         content = (await model.complete(asked("q", hint))).content
         run = await model.sandbox.run(
@@ -75,7 +81,13 @@ async def test_a_rationale_names_variables_with_values_that_they_had(direction: 
 
 @pytest.mark.parametrize(("wrong", "right"), [(0.0, True), (1.0, False)])
 async def test_it_is_wrong_exactly_as_often_as_set(wrong: float, right: bool) -> None:
-    hint = Hint(CODE, "main_solution", "output", '{"a": 2, "b": 3}', "5")
+    hint = Hint(
+        code=CODE,
+        entrypoint="main_solution",
+        direction="output",
+        input='{"a": 2, "b": 3}',
+        output="5",
+    )
     async with simulated(wrong=wrong) as model:
         for number in range(12):
             found = find(
@@ -85,7 +97,13 @@ async def test_it_is_wrong_exactly_as_often_as_set(wrong: float, right: bool) ->
 
 
 async def test_the_same_messages_give_the_same_answer() -> None:
-    hint = Hint(CODE, "main_solution", "output", '{"a": 2, "b": 3}', "5")
+    hint = Hint(
+        code=CODE,
+        entrypoint="main_solution",
+        direction="output",
+        input='{"a": 2, "b": 3}',
+        output="5",
+    )
     async with simulated() as one, simulated() as two:
         assert await one.complete(asked("q", hint)) == await two.complete(asked("q", hint))
 
@@ -103,6 +121,8 @@ def test_a_slip_is_another_value(value: object) -> None:
 async def test_a_recorded_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "recorded.jsonl").write_text("{oops")
     async with Sandbox(Limits(), workers=1) as box:
-        model = SimulatedModel("simulated", box, Permits(1), recorded=tmp_path / "recorded.jsonl")
+        model = SimulatedModel(
+            name="simulated", sandbox=box, semaphore=PrioritySemaphore(1), recorded=tmp_path / "recorded.jsonl"
+        )
         with pytest.raises(Misconfigured, match=r"recorded\.jsonl"):
             await model.complete(asked("x"))

@@ -1,0 +1,1 @@
+"""Re-executes a run folder and names the rows that do not reproduce."""

@@ -1,0 +1,1 @@
+"""Actors around stages, the queues between them, and the books of what is live."""

@@ -1,0 +1,1 @@
+"""What leaves a run: rows, rejects, report and summary."""

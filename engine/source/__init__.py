@@ -1,0 +1,1 @@
+"""The user's files, row by row, as tickets and first records."""

@@ -1,0 +1,40 @@
+"""Reads the benchmarks of a run file, before the first row: their 13-grams, and the behaviour of
+those that are programs."""
+
+from contextlib import aclosing
+
+from engine.config.settings import Config
+from engine.errors import BadInput
+from engine.source.files import files_of, rows_of
+from sandbox import Runner
+from stages.errors import Rejected
+from stages.likeness.clusters import Probing
+from stages.likeness.contamination import Benchmarks
+from stages.records import Origin
+from stages.rows.entries import parsed
+
+SETTING = "contamination.benchmarks"
+
+
+async def load(config: Config, sandbox: Runner) -> Benchmarks:
+    """Takes in all rows of the configured files. Memory: about 150 bytes for each 13-gram. Raises:
+    BadInput."""
+    into = Benchmarks()
+    files = files_of(config.contamination.benchmarks, config.base, SETTING)
+    async with aclosing(rows_of(files, config.base, "content")) as rows:
+        async for row in rows:
+            if row.fields is None:
+                raise BadInput(f"{SETTING}: {row.file}, line {row.line}: {row.detail}")
+            into.add(row.file, row.fields)
+            if "refcode" in row.fields and "ios" in row.fields:
+                try:
+                    program = parsed(
+                        row.fields,
+                        Origin(id=f"{row.file}:{row.line}", file=row.file, line=row.line),
+                    )
+                except Rejected as exc:
+                    raise BadInput(f"{SETTING}: {row.file}, line {row.line}: {exc.detail}") from exc
+                behaviour = await Probing(sandbox).behaviour(program)
+                if behaviour is not None:
+                    into.behaviours.setdefault(behaviour, row.file)
+    return into

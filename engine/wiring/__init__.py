@@ -1,0 +1,1 @@
+"""A run's stages and models, built from its settings."""

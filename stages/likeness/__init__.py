@@ -1,0 +1,1 @@
+"""What a program is like: its behaviour, its text, and the benchmarks that hold it."""

@@ -1,0 +1,1 @@
+"""parsed -> messages: which pairs are asked, in which direction and words."""

@@ -1,0 +1,1 @@
+"""The prompt texts, as files, and what fills them in."""

@@ -1,0 +1,1 @@
+"""Records as rows of files, and back."""

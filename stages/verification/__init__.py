@@ -1,0 +1,1 @@
+"""generations -> verified: what was answered, and whether it is right."""
