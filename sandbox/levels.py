@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.guest.landlock import DEVICES
-from sandbox.guest.walls import SCRATCH_BYTES
+from sandbox.guest.walls.landlock import DEVICES
+from sandbox.guest.walls.scratch import SCRATCH_BYTES
 from sandbox.records import Guest
 
 GUEST = Path(__file__).with_name("guest")

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 
 from sandbox.errors import SandboxError
 from sandbox.handle import Kind, ZygoteHandle
@@ -34,6 +34,10 @@ class Zygotes:
 
     def __len__(self) -> int:
         return len(self._live)
+
+    def __iter__(self) -> Iterator[ZygoteHandle]:
+        """Those that are alive, in no order."""
+        return iter(tuple(self._live))
 
     async def take(self, level: Level, guest: Guest, kind: Kind) -> ZygoteHandle:
         """An idle zygote of this kind, or a new one."""

@@ -1,79 +1,42 @@
-"""The documents say what is true: every setting explained, every command there, the shown session
-the real one."""
+"""The documents say what is true: every verb and boundary explained, the shown sessions real ones."""
 
 import re
-import tomllib
+import subprocess
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel
+import pytest
 
-from engine.cli import USAGE
-from engine.config.loading import config_of, load_config
-from engine.config.settings import Config, ModelSettings, Until
+from engine.commands.main import VERBS
+from engine.config.settings import Until
 from stages.prompts.templates import PLACEHOLDERS, load
 from stages.rows.boundaries import BOUNDARIES
 
 ROOT = Path(__file__).parents[1]
-RUN_FILE = ROOT / "engine" / "starter" / "run.toml"
 README = (ROOT / "README.md").read_text()
+RUNNING = (ROOT / "docs" / "running.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SESSION = re.compile(r"<!-- session -->\n```(console|sh)\n(.*?)```", re.DOTALL)
+SESSIONS = [page for page in PAGES if SESSION.search(page.read_text())]
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
-def settings_of(model: type[BaseModel]) -> list[tuple[str, str]]:
-    found = []
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            found += [(name, inner) for inner in field.annotation.model_fields]
-    return found
+def test_every_verb_and_every_exit_status_is_explained() -> None:
+    for verb in VERBS:
+        assert f"`{verb}" in RUNNING or f"codeio {verb}" in RUNNING, verb
+    for status in (
+        "0 finished",
+        "1 stopped",
+        "2 the command",
+        "3 the machine",
+        "4 a check said no",
+    ):
+        assert status in RUNNING
 
 
-def test_the_starters_run_file_explains_every_setting() -> None:
-    text = RUN_FILE.read_text()
-    sections = {part.split("]", 1)[0]: part for part in re.split(r"^\[", text, flags=re.MULTILINE)}
-    for section, name in settings_of(Config):
-        if section == "revision" and name in (
-            "model",
-            "prompt",
-            "temperature",
-            "max_tokens",
-            "top_p",
-            "stop",
-            "system",
-        ):
-            continue  # "default to inference's", as its comment says
-        if name in ("prompt", "top_p", "stop", "system"):
-            continue  # of all roles alike, explained in README
-        assert re.search(rf"^#? ?{name} = ", sections[section], re.MULTILINE), f"[{section}] {name}"
-    for name in ModelSettings.model_fields:
-        if name not in ("seed", "recorded"):  # of the simulated model, for tests
-            assert re.search(rf"^#? ?{name} = ", text, re.MULTILINE), f"[models.*] {name}"
-
-
-def test_the_starters_run_file_shows_the_defaults() -> None:
-    shown = tomllib.loads(RUN_FILE.read_text())
-    defaults: dict[str, Any] = config_of(
-        {"models": {"main": {"kind": "simulated"}}}, Path()
-    ).model_dump()
-    for section, settings in shown.items():
-        if section not in ("models", "source"):
-            for name, value in settings.items():
-                assert defaults[section][name] == value, f"[{section}] {name}"
-
-
-def test_the_starters_run_file_is_valid() -> None:
-    assert load_config(RUN_FILE).models["main"].kind == "simulated"
-
-
-def test_every_boundary_and_every_exit_status_is_in_the_readme() -> None:
+def test_every_boundary_is_explained() -> None:
+    page = (ROOT / "docs" / "boundaries.md").read_text()
     for boundary in (*BOUNDARIES, *Until.__args__):  # type: ignore[attr-defined]
-        assert f"`{boundary}`" in README
-    for status in ("0 finished", "1 stopped", "2 the command", "3 the machine"):
-        assert status in README
-
-
-def test_every_command_is_in_the_readme() -> None:
-    for verb in re.findall(r"python -m engine (\w+)", USAGE):
-        assert f"python -m engine {verb}" in README.replace("run.toml", "RUN"), verb
+        assert f"`{boundary}`" in page
 
 
 def test_every_prompt_loads_with_its_placeholders_and_a_version() -> None:
@@ -86,3 +49,41 @@ def test_the_readme_has_the_two_commands_that_ci_and_a_newcomer_use() -> None:
     assert len(commands) == 2
     assert commands[0].endswith("python -m engine demo/run.toml")
     assert commands[1].endswith("python -m pytest")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in LINK.findall(page.read_text()):
+        assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", SESSIONS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_sessions_of_a_page_run_as_they_are_shown(page: Path, tmp_path: Path) -> None:
+    for kind, text in SESSION.findall(page.read_text()):
+        if kind == "sh":
+            assert shell(text, tmp_path)[0] == 0
+            continue
+        for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
+            status, printed = shell(command, tmp_path)
+            assert status == 0, printed
+            assert re.fullmatch(pattern(shown), printed.strip() + "\n"), printed
+
+
+def shell(text: str, folder: Path) -> tuple[int, str]:
+    """Runs it in a folder; its status and all that it printed, without the log lines of progress."""
+    done = subprocess.run(
+        ["bash", "-e", "-c", text],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    kept = [line for line in done.stdout.splitlines() if not line.startswith("INFO ")]
+    return done.returncode, "\n".join(kept)
+
+
+def pattern(shown: str) -> str:
+    """What was printed, as far as it is shown: `...` stands for anything, seconds for any seconds."""
+    literal = re.escape(shown.strip()).replace(re.escape("..."), r"[\s\S]*")
+    return re.sub(r"\d+\\\.\d\\ s", r"\\d+\\.\\d\\ s", literal) + r"\s*"

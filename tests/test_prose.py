@@ -26,6 +26,8 @@ CODE = re.compile(r"(`+)(.+?)\1")
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|<?https?://[^\s>)]*[^\s>).,]>?")
 ABBREVIATION = re.compile(r"\b(e\.g|i\.e|etc|vs|cf|approx|Fig|No)\.(?=\s+[\w(])")
 END = re.compile(r"[.!?][\"')\]*_]*\s+")
+REFERENCE = "docs/settings.md"
+"""Made from the settings: tables to look things up in, a row for each of them."""
 
 
 def blocks(text: str) -> Iterator[str]:
@@ -58,7 +60,7 @@ def lengths(text: str) -> list[int]:
     )
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if page != REFERENCE])
 def test_a_page_is_short(page: str) -> None:
     words = len((ROOT / page).read_text().split())
     assert words <= (MOST_WORDS_OF_README if page == "README.md" else MOST_WORDS)

@@ -37,4 +37,4 @@ def command(folder: str) -> None:
     count = len(list((path / "code").iterdir()))
     prog = click.get_current_context().find_root().info_name
     click.echo(f"wrote {path / 'run.toml'} and {count} source files.")
-    click.echo(f"next: {prog} run {path / 'run.toml'}")
+    click.echo(f"next: {prog} {path / 'run.toml'}")

@@ -159,9 +159,6 @@ def _series(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-# The run file.
-
-
 def run_file(starter: bool = False, *, schema: str = "") -> str:
     """A commented run file with every setting.
 
@@ -263,9 +260,6 @@ def toml(value: Any) -> str:
     raise TypeError(f"TOML has no value for {value!r}")
 
 
-# The page.
-
-
 def markdown() -> str:
     """docs/settings.md: each setting with its default, unit, meaning and the reason for the
     default."""
@@ -298,9 +292,6 @@ def _row(setting: Setting) -> str:
     default = NO_VALUE if setting.default is None else _quoted(toml(setting.default))
     cells = (_quoted(setting.name), default, setting.measure, setting.meaning, setting.why)
     return f"| {' | '.join(cells)} |\n"
-
-
-# The schema.
 
 
 def json_schema() -> str:

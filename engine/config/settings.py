@@ -85,7 +85,7 @@ Addresses = Annotated[
     Field(min_length=1),
     BeforeValidator(
         _listed,
-        # for editors alone: ModelSettings has the check with the better message
+        # The pattern is for editors alone. ModelSettings checks it with a clearer message.
         json_schema_input_type=_Address | Annotated[list[_Address], Field(min_length=1)],
     ),
 ]
@@ -104,8 +104,8 @@ class RunSettings(Section):
     profile: ProfileName = setting(
         "clean",
         "`clean` drops what does not reproduce or teaches nothing. "
-        "`paper` is the published method. "
-        "It changes equality, steps and skip where the file does not set them.",
+        "`paper` is the published method, with its own equality, steps and skip unless they are "
+        "given.",
         why="The published method keeps pairs that nobody can predict.",
     )
 
@@ -116,7 +116,7 @@ class SourceSettings(Section):
     path: Paths = setting(
         [],
         "A file, a glob, a folder or a list of them. "
-        "Read are .jsonl, .jsonl.gz, .jsonl.zst, .parquet and source files.",
+        "Rows may be in .jsonl, .jsonl.gz, .jsonl.zst, .parquet or source files.",
         why="A program that embeds the engine hands in rows and needs no file.",
     )
     format: Format = setting(
@@ -551,14 +551,14 @@ class VerificationSettings(Section):
     )
     reading: Literal["strict", "tolerant", "lenient"] = setting(
         "tolerant",
-        "How much of an answer's form is mended: `strict` nothing, `tolerant` its syntax, "
-        "`lenient` also the field's case and a bare value.",
+        "How much of an answer's form is mended. `strict`: nothing. `tolerant`: its syntax. "
+        "`lenient`: also the field's case and a bare value.",
         why="A slip of syntax says nothing about the reasoning.",
     )
     domain: Literal["tag", "require"] = setting(
         "tag",
-        "A predicted input outside the stated domain: `tag` tags it, `require` also counts it as "
-        "wrong.",
+        "What a predicted input outside the stated domain gets. "
+        "`tag`: a tag. `require`: also the verdict `wrong`.",
         why="The published method takes any input that gives the output.",
     )
 

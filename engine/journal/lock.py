@@ -39,8 +39,10 @@ NETWORK = (
 class Lock:
     """The folder's `run.lock`; taken once SQLite's lock is held."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, on_shared_disk: bool | None = None) -> None:
+        """on_shared_disk: whether other hosts may write there; None: as the mounts say."""
         self.path = folder / "run.lock"
+        self._shared = shared(folder) if on_shared_disk is None else on_shared_disk
         self._beaten = 0.0
         self._taken = False
 
@@ -49,7 +51,7 @@ class Lock:
         found = self._read()
         if (
             found.get("host") not in (None, socket.gethostname())
-            and shared(self.path.parent)
+            and self._shared
             and not self._stale()
         ):
             raise FolderInUse(

@@ -1,9 +1,13 @@
-"""Frames between the pool and a zygote, over one stream socket: a kind (one byte), eight hex digits
-of length, a body.
+"""Frames between the pool and a zygote, over one stream socket.
 
-To the zygote: J job (a line of JSON for the zygote, then JSON for the job's process), C cancel.
-From it: R ready, N what it cannot do, L, F and C of the harness (C is W where the call was blocked
-for more than half of its limit), X what ended a call, B still at it, E end of the job.
+A frame is a kind (one byte), eight hex digits of length, and a body.
+
+To the zygote: P what to build, J job, C cancel. The body of a J is a line of JSON for the zygote,
+then JSON for the job's process.
+
+From the zygote: R ready, N what it cannot do, X what ended a call, B heartbeat, E end of the job.
+F and C are the harness's own. A C becomes a W where the call was blocked for more than half of its
+limit.
 """
 
 from __future__ import annotations
@@ -21,7 +25,11 @@ class Closed(Exception):
 
 
 class Control:
-    """Blocking reads and writes on the socket's descriptor."""
+    """Blocking reads and writes on the socket's descriptor.
+
+    By read(2) and write(2): the zygote's filter refuses some of the calls that a socket object
+    makes.
+    """
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -29,13 +37,16 @@ class Control:
         self.waiting = bytearray()
 
     def put(self, kind: bytes, body: bytes = b"") -> None:
-        """Sends a frame together with the next ones, which saves the pool from waking for each."""
+        """Sends a frame together with the next ones, which saves the pool from waking for each.
+
+        Raises: Closed.
+        """
         self.waiting += kind + b"%08x" % len(body) + body
         if len(self.waiting) > CHUNK_BYTES:
             self.send()
 
     def send(self, kind: bytes = b"", body: bytes = b"") -> None:
-        """Sends a frame, if one is given, and all that waits."""
+        """Sends a frame, if one is given, and all that waits. Raises: Closed."""
         if kind:
             self.waiting += kind + b"%08x" % len(body) + body
         view, self.waiting = memoryview(bytes(self.waiting)), bytearray()
@@ -45,19 +56,20 @@ class Control:
         except OSError:
             raise Closed from None
 
-    def tell(self, kind: bytes, **body: Any) -> None:
+    def send_json(self, kind: bytes, **body: Any) -> None:
+        """Sends a frame whose body is a JSON object, and all that waits. Raises: Closed."""
         self.send(kind, json.dumps(body).encode())
 
     def receive(self) -> tuple[bytes, bytes]:
-        """The next frame. Raises: Closed."""
+        """The next frame (kind, body). Raises: Closed."""
         while True:
-            frame = self.taken()
+            frame = self.pop_frame()
             if frame:
                 return frame
             self.fill()
 
     def fill(self) -> None:
-        """Reads what is there; blocks if nothing is."""
+        """Reads what is there, and blocks if nothing is. Raises: Closed."""
         try:
             chunk = os.read(self.fd, CHUNK_BYTES)
         except OSError:
@@ -66,8 +78,8 @@ class Control:
             raise Closed
         self.buffer += chunk
 
-    def taken(self) -> tuple[bytes, bytes] | None:
-        """A whole frame from what has been read, if there is one."""
+    def pop_frame(self) -> tuple[bytes, bytes] | None:
+        """A whole frame (kind, body) from what has been read, if there is one."""
         if len(self.buffer) < HEAD_BYTES:
             return None
         end = HEAD_BYTES + int(self.buffer[1:HEAD_BYTES], 16)

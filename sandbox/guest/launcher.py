@@ -1,9 +1,8 @@
-"""The first program in the guest interpreter: builds the walls, forks the zygote inside them, and
-waits for it.
+"""The first program in the guest interpreter: builds the walls, forks the zygote, waits for it.
 
-Started with an empty environment and one inherited descriptor, the control socket, on which the
-pool first sends what to build (a P frame). Answers R when the zygote is ready, N with the reason
-when a wall cannot be had.
+It starts with an empty environment and one inherited descriptor, the control socket. On it the pool
+first sends what to build (a P frame). The answer is R when the zygote is ready, or N with the
+reason when a wall cannot be had.
 """
 
 from __future__ import annotations
@@ -15,9 +14,11 @@ import os
 import sys
 from typing import Any
 
-from . import harness, kernel, walls
 from .control import Control
-from .walls import DESCRIPTORS
+from .program import harness
+from .walls import kernel, root
+from .walls.root import Plan
+from .walls.walls import DESCRIPTORS, Walls, remove_scratch
 from .zygote import TOKEN_BYTES, Forked, Zygote
 
 RESULT_FD = 3
@@ -52,52 +53,60 @@ PARTS = {
 
 
 def main(fd: int) -> None:
+    """Builds the walls and starts the zygote behind the control socket `fd`. Never returns."""
     control = Control(fd)
     _, body = control.receive()
     config = json.loads(body)
-    plan = walls.Plan.of(config)
-    as_root = os.geteuid() == 0
+    plan = Plan.of(config)
+    as_root = os.geteuid() == 0  # asked now: inside its own user namespace everybody is root
     try:
         if plan.namespaces:
-            walls.leave_host(plan)
+            root.leave_host(plan)
+        # A new pid namespace is for the children of its maker. The first of them is its process 1,
+        # with which all others in it die: that is to be the zygote.
         pid = os.fork()
         if pid == 0:
-            zygote(control, config, walls.Walls(plan, as_root=as_root))
+            become_zygote(control, config, Walls(plan, as_root=as_root))
     except OSError as exc:
-        control.tell(b"N", reason=str(exc))
+        control.send_json(b"N", reason=str(exc))
         os._exit(1)
     os.close(fd)
     os.waitpid(pid, 0)
-    walls.removed(plan)  # if the zygote had no time to
+    remove_scratch(plan)  # if the zygote had no time to
     os._exit(0)
 
 
-def zygote(control: Control, config: dict[str, Any], around: walls.Walls) -> None:
-    """Becomes the zygote; never returns."""
+def become_zygote(control: Control, config: dict[str, Any], walls: Walls) -> None:
+    """Puts up the zygote's walls, imports what jobs will, and serves the pool. Never returns."""
     try:
         if config["namespaces"]:
             kernel.control(kernel.PR_SET_PDEATHSIG, 9)
-        around.settle()
-        quiet()
+        walls.enter_root()
+        silence()
         missing = preload(config)
-        around.close()
+        walls.restrict_zygote()
     except Exception as exc:
-        control.tell(
+        control.send_json(
             b"N", reason=str(exc) if isinstance(exc, OSError) else f"{type(exc).__name__}: {exc}"
         )
         os._exit(1)
+    # A job's collector would write to every object that it looks at, and so copy the pages that it
+    # shares with us. What is frozen it leaves alone.
     gc.collect()
     gc.freeze()
-    control.tell(b"R", missing=missing)
+    control.send_json(b"R", missing=missing)
     try:
-        Zygote(control, around, lambda job, text, first: fork(around, job, text, first)).serve()
+        # Each of our frames, down to the job's function, takes one from its recursion limit. Where
+        # a job recurses to that limit, one more or less of them changes its value.
+        Zygote(control, walls, lambda job, text, first: fork(walls, job, text, first)).serve()
     except Exception as exc:
-        control.tell(b"N", reason=f"{type(exc).__name__}: {exc}")
-    walls.removed(around.plan)
+        control.send_json(b"N", reason=f"{type(exc).__name__}: {exc}")
+    remove_scratch(walls.plan)
     os._exit(0)
 
 
-def quiet() -> None:
+def silence() -> None:
+    """Lets the standard descriptors lead nowhere."""
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
@@ -105,7 +114,7 @@ def quiet() -> None:
 
 
 def preload(config: dict[str, Any]) -> dict[str, str]:
-    """Imports what the jobs will; returns why for each module that cannot be."""
+    """Imports what the jobs will. Returns why for each module that cannot be imported."""
     os.environ.clear()
     os.environ.update(config["environment"])
     sys.path[:] = config["path"]
@@ -122,30 +131,35 @@ def preload(config: dict[str, Any]) -> dict[str, str]:
     return missing
 
 
-def fork(around: walls.Walls, job: dict[str, Any], text: bytes, first: int) -> Forked:
-    """Starts a job's process."""
+def fork(walls: Walls, job: dict[str, Any], text: bytes, first: int) -> Forked:
+    """Starts a job's process, which makes the calls from number `first` on. Raises: OSError."""
     reading, writing = os.pipe()
-    token, excuse = (
+    token, failure_token = (
         os.urandom(TOKEN_BYTES // 2).hex().encode(),
         os.urandom(TOKEN_BYTES // 2).hex().encode(),
     )
-    around.before_fork()
+    walls.before_fork()
     pid = os.fork()
     if pid:
         os.close(writing)
-        return Forked(pid, reading, token, excuse)
-    confined(around, job, writing, excuse)
-    del excuse  # from here on untrusted code may look at this frame
+        return Forked(pid=pid, fd=reading, token=token, failure_token=failure_token)
+    confine(walls, job, writing, failure_token)
+    # Untrusted code can look at this frame. With this token it could blame the sandbox for its own
+    # end. The other one it may find: a job can give any value anyway.
+    del failure_token
     harness.main(text, RESULT_FD, token, first)
     os._exit(0)
 
 
-def confined(around: walls.Walls, job: dict[str, Any], writing: int, excuse: bytes) -> None:
-    """In the job's process: its walls, and no descriptor but that for its answers."""
+def confine(walls: Walls, job: dict[str, Any], writing: int, failure_token: bytes) -> None:
+    """In the job's process: puts up its walls, and closes all descriptors but that for answers.
+
+    Where a wall cannot be had, says so on `writing` and ends the process.
+    """
     try:
-        around.confine(job["cpu_ceiling_s"], job["memory_bytes"] + job["text_bytes"])
+        walls.restrict_job(job["cpu_ceiling_s"], job["memory_bytes"] + job["text_bytes"])
         os.dup2(writing, RESULT_FD)
         os.closerange(RESULT_FD + 1, DESCRIPTORS)
     except BaseException as exc:
-        os.write(writing, excuse + str(exc).encode())
+        os.write(writing, failure_token + str(exc).encode())
         os._exit(1)

@@ -1,9 +1,8 @@
-"""The zygote for systems that cannot fork a preloaded interpreter: one waiting process per job
-instead.
+"""The zygote for systems that cannot fork a preloaded interpreter: one waiting process per job.
 
-A supervisor (`main`) keeps one process ahead: started by `prefix` (sandbox-exec with a profile, on
-macOS), imports done, waiting for its job (`wait`). It serves the pool as a zygote does; only how a
-job's process comes about differs.
+A supervisor (`main`) keeps one process ahead. Its start, by `prefix` (sandbox-exec with a profile,
+on macOS), and its imports are done, and it waits for its job (`wait`). The supervisor serves the
+pool as a zygote does. Only how a job's process comes about differs.
 """
 
 from __future__ import annotations
@@ -15,8 +14,11 @@ import subprocess
 import sys
 from typing import Any
 
-from . import harness, launcher, walls
+from . import launcher
 from .control import Control
+from .program import harness
+from .walls.root import Plan, open_proc
+from .walls.walls import Walls, remove_scratch
 from .zygote import TOKEN_BYTES, Forked, Zygote
 
 START_S = 120.0
@@ -27,33 +29,34 @@ PROFILE = """(version 1)
 (deny signal (target others))
 (deny file-write*)
 (allow file-write* (subpath {scratch}) (literal "/dev/null"))
-(deny file-read-data (subpath "/Users") (subpath "/private/etc") (subpath "/private/var") (subpath "/Volumes")
-  (subpath "/Library/Keychains") (subpath "/opt"))
+(deny file-read-data (subpath "/Users") (subpath "/private/etc") (subpath "/private/var")
+  (subpath "/Volumes") (subpath "/Library/Keychains") (subpath "/opt"))
 (allow file-read-data {view} (subpath {scratch}) (subpath {guest}))
 """
-"""Source: sandbox-exec(1) and the profiles under /System/Library/Sandbox; the last rule that
-matches decides."""
+"""The last rule that matches decides. Source: sandbox-exec(1) and the profiles under
+/System/Library/Sandbox."""
 
 
 def main(fd: int) -> None:
+    """Serves the pool behind the control socket `fd`. Never returns."""
     control = Control(fd)
     _, body = control.receive()
     config = json.loads(body)
-    around = walls.Walls(walls.Plan.of(config), as_root=os.geteuid() == 0)
-    around.processes = walls.listing(around.plan)
+    walls = Walls(Plan.of(config), as_root=os.geteuid() == 0)
+    walls.processes = open_proc(walls.plan)
     try:
-        waiting = Waiting(config, around)
+        waiting = WaitingProcess(config, walls)
         waiting.ready()
     except OSError as exc:
-        control.tell(b"N", reason=str(exc))
+        control.send_json(b"N", reason=str(exc))
         os._exit(1)
-    control.tell(b"R", missing=waiting.missing)
+    control.send_json(b"R", missing=waiting.missing)
     try:
-        Zygote(control, around, lambda job, text, first: waiting.take(job, text, first)).serve()
+        Zygote(control, walls, lambda job, text, first: waiting.take(job, text, first)).serve()
     except Exception as exc:
-        control.tell(b"N", reason=f"{type(exc).__name__}: {exc}")
+        control.send_json(b"N", reason=f"{type(exc).__name__}: {exc}")
     waiting.close()
-    walls.removed(around.plan)
+    remove_scratch(walls.plan)
     os._exit(0)
 
 
@@ -70,20 +73,16 @@ def command(config: dict[str, Any]) -> list[str]:
         for path in config["view"]
     )
     scratch = quoted(os.path.realpath(config["scratch"]))
-    return [
-        *config["prefix"],
-        "-p",
-        PROFILE.format(scratch=scratch, view=view, guest=quoted(folder)),
-        *python,
-    ]
+    profile = PROFILE.format(scratch=scratch, view=view, guest=quoted(folder))
+    return [*config["prefix"], "-p", profile, *python]
 
 
-class Waiting:
+class WaitingProcess:
     """The process that waits for the next job."""
 
-    def __init__(self, config: dict[str, Any], around: walls.Walls) -> None:
+    def __init__(self, config: dict[str, Any], walls: Walls) -> None:
         self.config = config
-        self.around = around
+        self.walls = walls
         self.missing: dict[str, str] = {}
         self.is_ready = False
         self._start()
@@ -100,7 +99,7 @@ class Waiting:
             env=self.config["environment"],
         )
         os.close(theirs)
-        self.around.kept = {self.process.pid}
+        self.walls.waiting_pids = {self.process.pid}
         self.is_ready = False
         self._send({**self.config, "prefix": []})
 
@@ -115,10 +114,14 @@ class Waiting:
             pass  # it died: the missing answer says so
 
     def ready(self) -> None:
-        """Returns once its imports are done, so that they count to no job. Raises: OSError."""
+        """Returns once its imports are done, so that they count to no job.
+
+        Raises: OSError when it ends before, or takes longer than START_S.
+        """
         if self.is_ready:
             return
         line = b""
+        # Byte by byte: what follows the line in the pipe is for whoever reads the answers.
         while not line.endswith(b"\n"):
             if not select.select([self.answers], [], [], START_S)[0]:
                 raise TimeoutError(f"a waiting process was not ready within {START_S:g} s")
@@ -130,11 +133,18 @@ class Waiting:
         self.is_ready = True
 
     def take(self, job: dict[str, Any], text: bytes, first: int) -> Forked:
-        """Gives the waiting process its job and starts the next one."""
+        """Gives the waiting process its job and starts the next one. Raises: OSError."""
         self.ready()
-        token, excuse = os.urandom(TOKEN_BYTES // 2).hex(), os.urandom(TOKEN_BYTES // 2).hex()
-        self._send({"job": job, "first": first, "token": token, "excuse": excuse}, text)
-        taken = Forked(self.process.pid, self.answers, token.encode(), excuse.encode())
+        token = os.urandom(TOKEN_BYTES // 2).hex()
+        failure_token = os.urandom(TOKEN_BYTES // 2).hex()
+        line = {"job": job, "first": first, "token": token, "failure_token": failure_token}
+        self._send(line, text)
+        taken = Forked(
+            pid=self.process.pid,
+            fd=self.answers,
+            token=token.encode(),
+            failure_token=failure_token.encode(),
+        )
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.returncode = 0  # the zygote's loop reaps it
@@ -147,27 +157,32 @@ class Waiting:
 
 
 def wait() -> None:
-    """The waiting process: imports, says that it is ready, takes its one job from stdin, answers on
-    stdout."""
-    config, _ = received()
-    around = walls.Walls(walls.Plan.of(config), as_root=False)
-    around.processes = walls.listing(around.plan)
-    around.close()
+    """The waiting process: imports, says that it is ready, and takes its one job from stdin.
+
+    Its answers go to stdout. Never returns.
+    """
+    config, _ = read_message()
+    walls = Walls(Plan.of(config), as_root=False)
+    walls.processes = open_proc(walls.plan)
+    walls.restrict_zygote()
     writing = os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)
     missing = launcher.preload(config)
     os.write(writing, json.dumps(missing).encode() + b"\n")
-    line, text = received()
+    line, text = read_message()
     os.dup2(null, 0)
-    launcher.confined(around, line["job"], writing, line.pop("excuse").encode())
+    # Popped, so that nothing keeps it which untrusted code can look at.
+    launcher.confine(walls, line["job"], writing, line.pop("failure_token").encode())
     harness.main(text, launcher.RESULT_FD, line["token"].encode(), line["first"])
     os._exit(0)
 
 
-def received() -> tuple[dict[str, Any], bytes]:
-    """A line of JSON and a text, whose length stands before them; ends the process when there is
-    none."""
+def read_message() -> tuple[dict[str, Any], bytes]:
+    """A line of JSON and a text, whose length stands before them, from stdin.
+
+    Ends the process when there is none.
+    """
     length = sys.stdin.buffer.read(16)
     if not length:
         os._exit(0)

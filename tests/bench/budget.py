@@ -18,7 +18,7 @@ from typing import Any
 
 from engine import Engine
 from engine.journal.faults import POINTS
-from tests.engine.test_spending import model
+from tests.engine.effects.test_spending import model
 from tests.support.metered import Ledger, billing
 from tests.support.runs import settings, write_rows
 
@@ -73,8 +73,8 @@ async def bounded(seed: int) -> tuple[float, float, int]:
             return budget, ledger.usd, kills
 
 
-async def foretold(seed: int) -> tuple[float, float, float]:
-    """What is foretold after AFTER_ROWS rows, at least and at most, and what it was in the end."""
+async def forecast_of(seed: int) -> tuple[float, float, float]:
+    """What is forecast after AFTER_ROWS rows, at least and at most, and what it was in the end."""
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         write_rows(
@@ -83,9 +83,11 @@ async def foretold(seed: int) -> tuple[float, float, float]:
         async with billing(model, seed=seed) as ledger:
             async with Engine(config_of(base, ledger)) as engine:
                 running = asyncio.create_task(engine.run())
-                while engine.boundaries.rows < AFTER_ROWS and not running.done():
+                while engine.opened.sink.rows < AFTER_ROWS and not running.done():
                     await asyncio.sleep(0.01)
-                span = engine.statistics()["forecast"][""]
+                forecast = engine.statistics().forecast
+                assert forecast is not None
+                span = forecast[""]
                 await running
             return span.least, span.most, ledger.usd
 
@@ -114,7 +116,7 @@ async def main(runs: int, forecasts: int) -> None:
             f"{sum(used) / runs:.2f} on average",
             flush=True,
         )
-    spans = [await foretold(seed) for seed in range(forecasts)]
+    spans = [await forecast_of(seed) for seed in range(forecasts)]
     held = sum(least <= truth <= most for least, most, truth in spans)
     if forecasts:
         width = sum(most / least for least, most, _ in spans) / forecasts

@@ -13,19 +13,19 @@ import sys
 import time
 
 from sandbox import Limits, Sandbox
-from stages.likeness.clusters import Probing, bands, fingerprint, grouped
-from stages.records import Origin, Pair, Program, Sections
+from stages.likeness.clusters import VERSION, Probing, bands, fingerprint, grouped
+from stages.records import Cluster, Origin, Pair, Program, Sections
 
 WORDS = [f"word{number}" for number in range(400)]
 PROBED = 200
 
 
-def tagged(number: int, chance: random.Random) -> tuple[str, dict[str, object]]:
+def tagged(number: int, chance: random.Random) -> tuple[str, Cluster]:
     """A program's tags; one in ten is a rewrite of an earlier one."""
     behaviour = chance.randrange(max(1, number)) if number % 10 == 9 else number
     outputs: list[str | None] = [str(behaviour * 31 + place * place) for place in range(128)]
     text = " ".join(chance.choices(WORDS, k=150))
-    return f"{number:08d}", {"behaviour": fingerprint(["int"], outputs), "text": bands(text)}
+    return f"{number:08d}", Cluster(VERSION, fingerprint(["int"], outputs), bands(text))
 
 
 def cpu_a_program_us(count: int) -> float:

@@ -51,7 +51,7 @@ async def run(url: str, folder: Path, seconds: float) -> None:
             if now_s - told >= 30:
                 told = now_s
                 print(
-                    f"{now_s:5.0f} s  {count} rows  {engine.flow.live} live  {resident_bytes() >> 20} MB",
+                    f"{now_s:5.0f} s  {count} rows  {engine.statistics().live} live  {resident_bytes() >> 20} MB",
                     flush=True,
                 )
             if now_s >= seconds:

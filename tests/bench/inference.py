@@ -103,7 +103,7 @@ STORM = (20.0, 30.0)
 LASTS_S = 60.0
 
 
-async def for_so_long(ask: Callable[[int], Awaitable[Any]], lanes: int) -> int:
+async def for_so_long(ask: Callable[[int], Awaitable[Any]], slots: int) -> int:
     """Answers within LASTS_S of as many lanes that ask one after another."""
     answered, end = 0, time.monotonic() + LASTS_S
 
@@ -113,7 +113,7 @@ async def for_so_long(ask: Callable[[int], Awaitable[Any]], lanes: int) -> int:
             await ask(number)
             answered += time.monotonic() < end
 
-    tasks = [asyncio.create_task(lane(number)) for number in range(lanes)]
+    tasks = [asyncio.create_task(lane(number)) for number in range(slots)]
     await asyncio.sleep(end - time.monotonic())
     for task in tasks:
         task.cancel()
@@ -124,18 +124,18 @@ async def for_so_long(ask: Callable[[int], Awaitable[Any]], lanes: int) -> int:
 async def storm() -> None:
     """The oracle knows which address is dead, sends nothing in the storm, and is at the ceiling at
     once before and after."""
-    lanes = 128
+    slots = 128
     plan = Plan(latency_s=1.0, sigma=0.3, storm=STORM)
     with ExitStack() as stack:
         urls = [stack.enter_context(chatting(plan)) for _ in range(2)]
         dead = "http://127.0.0.1:9"
         async with open_session() as session:
-            endpoint = UpstreamPool(
-                urls=tuple(f"{url}/v1" for url in (urls[0], dead, urls[1])), key="", capacity=lanes
+            pool = UpstreamPool(
+                urls=tuple(f"{url}/v1" for url in (urls[0], dead, urls[1])), key="", capacity=slots
             )
-            model = OpenAIModel(name="m", endpoint=endpoint, session=session, setting="models.main")
+            model = OpenAIModel(name="m", pool=pool, session=session, setting="models.main")
             count = await for_so_long(
-                lambda number: model.complete(request(number)), lanes + lanes // 4
+                lambda number: model.complete(request(number)), slots + slots // 4
             )
         seconds: dict[int, int] = {}
         for url in urls:
@@ -190,19 +190,24 @@ async def cpu() -> None:
             ratios, costs = [], []
             for _ in range(3):
                 async with open_session() as session:
-                    barest = await cost(
-                        lambda number, s=session: bare(url, s, number), in_flight, calls
-                    )  # type: ignore[misc]
+
+                    async def barest_call(
+                        number: int, session: aiohttp.ClientSession = session
+                    ) -> object:
+                        await bare(url, session, number)
+                        return None
+
+                    barest = await cost(barest_call, in_flight, calls)
                 async with open_session() as session:
-                    endpoint = UpstreamPool(urls=(f"{url}/v1",), key="", capacity=in_flight)
-                    endpoint.lanes[0].limit = in_flight
-                    model = OpenAIModel(
-                        name="m", endpoint=endpoint, session=session, setting="models.main"
-                    )
+                    pool = UpstreamPool(urls=(f"{url}/v1",), key="", capacity=in_flight)
+                    pool.upstreams[0].limit = in_flight
+                    model = OpenAIModel(name="m", pool=pool, session=session, setting="models.main")
                     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-                    ours = await cost(
-                        lambda number, m=model: m.complete(request(number)), in_flight, calls
-                    )  # type: ignore[misc]
+
+                    async def our_call(number: int, model: OpenAIModel = model) -> object:
+                        return await model.complete(request(number))
+
+                    ours = await cost(our_call, in_flight, calls)
                     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
                 ratios.append(ours / barest)
                 costs.append(ours)

@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from engine.effects.effects import Effects, Made, key_of
+from engine.effects.effects import Effects, FreshResult, key_of
+from engine.flow.context import StopSwitch
 from engine.journal.journal import Journal
 
 RATE, LANES, COUNT, ROUNDS = 1000, 64, 3000, 5
@@ -24,9 +25,9 @@ async def rate(effects: Effects | None, start: int) -> tuple[float, float]:
     """Completions a second, and CPU seconds of all."""
     numbers = iter(range(start, start + COUNT))
 
-    async def make() -> Made:
+    async def make() -> FreshResult:
         await asyncio.sleep(LANES / RATE)  # the model's time
-        return Made(ANSWER, {"calls": 1})
+        return FreshResult(ANSWER, {"calls": 1})
 
     async def lane() -> None:
         for number in numbers:
@@ -47,7 +48,7 @@ async def main() -> None:
         async with Journal(Path(folder)) as journal:
             for turn in range(ROUNDS):
                 bare.append(await rate(None, 0))
-                kept.append(await rate(Effects(journal=journal), turn * COUNT))
+                kept.append(await rate(Effects(journal=journal, stop=StopSwitch()), turn * COUNT))
             size = await journal.size_bytes()
     without, with_it = (statistics.median(rate for rate, _ in found) for found in (bare, kept))
     cpu_ms = (

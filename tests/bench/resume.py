@@ -81,7 +81,8 @@ async def finish(base: Path, url: str, count: int) -> None:
         sandbox={},
     )
     async with Engine(config) as engine:
-        ids = [engine.admission.sight(row).id async for row in engine.admission.rows()][:count]
+        admission = engine.opened.admission
+        ids = [admission._entered(row).id async for row in admission._rows()][:count]
     async with Journal(config.folder) as journal:
         for start in range(0, count, 5000):
             await asyncio.gather(*[journal.mark(id_, "") for id_ in ids[start : start + 5000]])

@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from sandbox import Limits, Sandbox
+from sandbox import Job, Limits, Sandbox
 from sandbox.levels import LADDER, Level
 from tests.support.processes import children
 
@@ -96,7 +96,13 @@ async def costs() -> dict[tuple[str, str, str], float]:
                     for kind, calls in (("one", 1), ("of ten", 10)):
                         start = spent_s(box)
                         for _ in range(RUNS):
-                            await box.run_many(f"{head}\n{CODE}", "f", [ARGUMENTS] * calls)
+                            await box.run_many(
+                                Job(
+                                    code=f"{head}\n{CODE}",
+                                    entrypoint="f",
+                                    arguments=(ARGUMENTS,) * calls,
+                                )
+                            )
                         if turn:  # the first starts the zygotes
                             cost = (spent_s(box) - start) / RUNS / calls * 1000
                             found.setdefault((box.isolation, head, kind), []).append(cost)
@@ -105,7 +111,7 @@ async def costs() -> dict[tuple[str, str, str], float]:
 
 def spent_s(box: Sandbox) -> float:
     """CPU seconds so far of this process, of the box's zygotes, and of all their jobs."""
-    zygotes = [zygote for worker in box._live for zygote in children(worker.pid)]
+    zygotes = [zygote for handle in box._zygotes for zygote in children(handle.pid)]
     return time.process_time() + box.statistics().cpu_s + sum(cpu_s(pid) for pid in zygotes)
 
 

@@ -79,7 +79,7 @@ async def soak(box: Sandbox, runs: int) -> int:
 
 
 def state(box: Sandbox, before: set[str]) -> dict[str, int]:
-    zygotes = [pid for worker in box._live for pid in children(worker.pid)]
+    zygotes = [pid for handle in box._zygotes for pid in children(handle.pid)]
     return {
         "memory, KiB": resident_kib(os.getpid()),
         "zygotes' memory, KiB": sum(resident_kib(pid) for pid in zygotes) // len(zygotes),

@@ -10,7 +10,6 @@ import pytest
 
 from engine import BadInput, Engine, OutOfService, Stopped
 from engine.errors import Full
-from engine.results.report import report
 from stages.inference.client import BACKOFF_S
 from tests.support.records import SECTIONS, reply_of
 from tests.support.runs import finished, rows, samples, settings, starter_files, write_rows
@@ -67,8 +66,8 @@ async def test_a_stream_that_is_closed_early_leaves_nothing_running(tmp_path: Pa
             break
         await stream.aclose()
         async with asyncio.timeout(30):
-            await engine.flow.quiet()
-        assert engine.flow.live == 0
+            await engine.opened.flow.quiet()
+        assert engine.statistics().live == 0
 
 
 async def test_a_stream_closed_while_rows_wait_for_it_blocks_nobody_else(tmp_path: Path) -> None:
@@ -77,7 +76,9 @@ async def test_a_stream_closed_while_rows_wait_for_it_blocks_nobody_else(tmp_pat
         async with Engine(config) as engine, asyncio.timeout(60):
             stream = engine.stream([{"content": f"def real(): {n}"} for n in range(12)], held=1)
             await anext(stream)
-            while not engine.flow.busy["revision"]:  # a finished row that nobody takes
+            while (
+                not engine.statistics().nodes["revision"].working
+            ):  # a finished row that nobody takes
                 await asyncio.sleep(0)
             await stream.aclose()
             assert len(await engine.submit({"content": "def real(): again"})) == 2
@@ -103,7 +104,7 @@ async def test_an_engine_can_be_used_within_a_cancelled_task(tmp_path: Path) -> 
 async def test_who_still_waits_when_the_engine_closes_is_told(tmp_path: Path) -> None:
     async with Engine(settings(tmp_path, output={"dir": ""}, prediction=FEW)) as engine:
         waiting = asyncio.create_task(engine.submit(Path(starter_files("snake_grid")[0])))
-        while not engine.flow.live:
+        while not engine.statistics().live:
             await asyncio.sleep(0)
     with pytest.raises(Stopped, match="closed"):
         await asyncio.wait_for(waiting, 10)
@@ -307,12 +308,12 @@ async def test_stop_lets_live_work_end_and_takes_no_more(tmp_path: Path) -> None
     config = settings(tmp_path, source={"path": "rows.jsonl"})
     async with Engine(config) as engine:
         running = asyncio.create_task(engine.run())
-        while not engine.boundaries.written["rejects"]:
+        while not engine.statistics().written.get("rejects"):
             await asyncio.sleep(0)
         engine.stop()
         await running
         assert not engine.finished
-        report = await report_of(engine)
+        report = await engine.report()
         with pytest.raises(Stopped):
             await engine.submit({"content": "late"})
     assert 0 < report["source"]["read"] < 200

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from engine import BadInput, Engine
-from engine.journal.database import Database
+from engine import BadInput, Engine, Snapshot
 from engine.journal.journal import Journal
+from engine.journal.opening import compact, open_database
 from engine.resuming import ResumeOptions, outlook
 from tests.support.records import SECTIONS, reply_of
 from tests.support.runs import finished, rows, samples, settings, write_rows
@@ -48,10 +48,11 @@ def run_of(base: Path, url: str, **sections: Any) -> Any:
     )
 
 
-async def again(config: Any, how: Again) -> Engine:
-    async with Engine(config, again=how) as engine:
+async def again(config: Any, how: ResumeOptions) -> Snapshot:
+    async with Engine(config, options=how) as engine:
         await engine.run()
-    return engine
+        assert engine.finished or how.replay_only
+        return engine.statistics()
 
 
 async def test_a_fork_with_another_verifier_buys_nothing(tmp_path: Path) -> None:
@@ -94,8 +95,8 @@ async def test_a_fork_says_what_it_will_ask(
         if "models" in changes:
             changes = {"models": {"main": {"base_url": script.url, "model": "other"}}}
         config = run_of(tmp_path, script.url, output={"dir": "new"}, **changes)
-        async with Engine(config, again=ResumeOptions(fork_of=tmp_path / "out")) as engine:
-            said_of_it = await outlook(config, engine.journal)
+        async with Engine(config, options=ResumeOptions(fork_of=tmp_path / "out")) as engine:
+            said_of_it = await outlook(config, engine.opened.journal)
     assert re.search(told, said_of_it), said_of_it
 
 
@@ -124,7 +125,7 @@ async def test_a_replay_makes_no_call_and_counts_what_it_would_need(tmp_path: Pa
         bought = len(script.asked)
         grown = run_of(tmp_path, script.url)
         replayed = await again(grown, ResumeOptions(replay_only=True))
-        assert replayed.effects.withheld == FILES - 2
+        assert replayed.withheld == FILES - 2
         assert len(script.asked) == bought
         assert (await finished(grown))["source"]["finished"] == FILES
     assert len(samples(tmp_path / "out")) == 2 * FILES  # what was withheld was not marked as done
@@ -137,7 +138,7 @@ async def test_a_whole_replay_needs_nothing(tmp_path: Path) -> None:
             tmp_path, script.url, output={"dir": "new"}, verification={"equality": "strict"}
         )
         replayed = await again(changed, ResumeOptions(fork_of=tmp_path / "out", replay_only=True))
-    assert replayed.effects.withheld == 0
+    assert replayed.withheld == 0
     assert len(samples(tmp_path / "new")) == len(samples(tmp_path / "out"))
 
 
@@ -156,8 +157,7 @@ async def test_rejects_are_taken_up_again_by_their_reason(tmp_path: Path) -> Non
         (reject,) = rows(tmp_path / "out" / "rejects.jsonl")
         reason = reject["reason"]
         assert report["source"]["rejected"] == {reason: 1}
-        still = await again(config, ResumeOptions(retry=reason))
-        assert still.finished
+        await again(config, ResumeOptions(retry=reason))
         first, second = rows(tmp_path / "out" / "rejects.jsonl")
         assert (first["attempt"] + 1, first["id"]) == (second["attempt"], second["id"])
         mended = True
@@ -287,9 +287,8 @@ async def test_a_result_that_two_rows_need_outlives_the_first(tmp_path: Path) ->
         assert await journal.effect(b"shared", "b") == b"1"
         assert await journal.effect(b"own", "a") == b"2"
         await journal.mark("a", "")
-    database = Database(tmp_path)
-    database.open()
-    assert database.compact(()) == 1
+    assert compact(tmp_path, ()) == 1
+    database = open_database(tmp_path)
     assert database.rows("SELECT key FROM effects") == [(b"shared",)]
     database.close()
 

@@ -126,7 +126,9 @@ async def test_the_rows_are_those_of_the_calm_run(tmp_path: Path, kind: str) -> 
 
 async def test_a_clock_that_jumps_changes_nothing(tmp_path: Path) -> None:
     clock, chance = FakeClock(), random.Random(0)
-    environment = replace(clock.environment(), wall=lambda: chance.choice((0.0, 1e6, 4e9)) + clock.now)
+    environment = replace(
+        clock.environment(), wall=lambda: chance.choice((0.0, 1e6, 4e9)) + clock.now
+    )
     weather = Weather(["429"])
 
     def reply(body: dict[str, Any]) -> Reply:
@@ -179,7 +181,7 @@ async def test_a_poison_request_is_asked_once_more_at_the_end_and_then_a_reject_
         assert asked[-3:] == [poison] * 3
         mended = True
         async with Engine(
-            config, again=ResumeOptions(retry="gave_up"), environment=FakeClock().environment()
+            config, options=ResumeOptions(retry="gave_up"), environment=FakeClock().environment()
         ) as engine:
             await engine.run()
         await ended(run_of(tmp_path, script.url, "calm"))

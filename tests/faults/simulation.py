@@ -21,9 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.effects.effects import Effects, Made, key_of
+from engine.effects.effects import Effects, FreshResult, key_of
 from engine.errors import MachineFailed
-from engine.flow.flow import Flow, Node
+from engine.flow.context import StopSwitch
+from engine.flow.flow import Flow
+from engine.flow.graph import Node
 from engine.flow.tickets import Ticket
 from engine.flow.window import Window, WindowClosed
 from engine.journal import faults
@@ -84,7 +86,7 @@ def number(*parts: object, below: int) -> int:
 
 
 @dataclass
-class Environment:
+class SimulatedRun:
     """One seed's run: its stages, what they were billed, and how often it was killed."""
 
     seed: int
@@ -100,10 +102,10 @@ class Environment:
         """A model call or sandboxed run: some virtual time, an answer that follows from the
         request."""
 
-        async def make() -> Made:
+        async def make() -> FreshResult:
             self.billed[f"{what} {id_}"] += 1
             await asyncio.sleep(self.chance.choice((0, 0.001, 0.1, 3.0, 60.0)))
-            return Made(json.dumps(number(what, id_, below=100)).encode(), {what: 1})
+            return FreshResult(json.dumps(number(what, id_, below=100)).encode(), {what: 1})
 
         return int(json.loads(await effects.of(key_of([what, id_]), make)))
 
@@ -166,11 +168,17 @@ class Environment:
         self.journal = Journal(folder, own_thread=False)
         async with self.journal as journal:
             window = Window(self.chance.choice((1, 3, 8)), 10**9)
-            sink = RunSink(journal, "samples")
+            sink, stop = RunSink(journal=journal, until="samples"), StopSwitch()
             queue_size = self.chance.choice((1, 4, 64))
-            async with Flow(
-                self.nodes(Effects(journal=journal)), Graph(), sink, window, queue_size=queue_size
-            ) as flow:
+            flow = Flow(
+                self.nodes(Effects(journal=journal, stop=stop)),
+                graph=Graph(),
+                sink=sink,
+                window=window,
+                stop=stop,
+                queue_size=queue_size,
+            )
+            async with flow:
                 done = await journal.marked([f"f{n}" for n in range(self.files)])
                 for file in (f"f{n}" for n in range(self.files)):
                     if file not in done:
@@ -186,9 +194,8 @@ class Environment:
                 if flow.failure is not None:
                     raise flow.failure
                 assert (window.live, window.bytes) == (0, 0), "credit was not returned"
-                assert all(flow.counts.live(kind) == 0 for kind in flow.counts.read), (
-                    "something was lost on the way"
-                )
+                counts = flow.books.counts
+                assert all(counts.live(kind) == 0 for kind in counts.read), "something was lost"
 
     def run(self, folder: Path) -> None:
         """The run to its end, under its kills; checks all that was promised."""
@@ -242,9 +249,11 @@ def buried(loop: Loop, journal: Journal) -> None:
     """Ends what a killed process leaves in this one; its journal has gone, so that nothing more is
     written."""
     tasks = asyncio.all_tasks(loop)
-    journal._failed = MachineFailed("killed")
-    journal._database.connection.close()
-    journal._outbox.close()
+    writer = journal._writer
+    writer.failed = MachineFailed("killed")
+    assert writer._store is not None
+    writer._store.database.connection.close()
+    writer._store.outbox.close()
     for task in tasks:
         task.cancel()
     while any(not task.done() for task in tasks):
@@ -260,15 +269,17 @@ def simulate(runs: int, first: int = 0) -> Counter[str]:
     told: Counter[str] = Counter()
     for seed in range(first, first + runs):
         chance = random.Random(seed)
-        environment = Environment(clock=seed, files=chance.randint(1, 10), lanes=chance.choice((1, 2, 4)))
+        simulated = SimulatedRun(
+            seed=seed, files=chance.randint(1, 10), lanes=chance.choice((1, 2, 4))
+        )
         with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
             try:
-                environment.run(Path(folder) / "out")
+                simulated.run(Path(folder) / "out")
             except Exception as exc:
                 raise AssertionError(f"seed {seed}: {exc!r}") from exc
         told["runs"] += 1
-        told["kills"] += environment.kills
-        told["calls"] += sum(environment.billed.values())
+        told["kills"] += simulated.kills
+        told["calls"] += sum(simulated.billed.values())
     return told
 
 

@@ -77,7 +77,12 @@ BENIGN: tuple[Case, ...] = (
                     file.write("grüße")
                 with tempfile.NamedTemporaryFile() as other, tempfile.TemporaryFile() as third:
                     third.write(b"12345")
-                    return [os.path.getsize(way), len(os.listdir(folder)), third.tell(), os.path.exists(other.name)]
+                    return [
+                        os.path.getsize(way),
+                        len(os.listdir(folder)),
+                        third.tell(),
+                        os.path.exists(other.name),
+                    ]
         """,
         value=[7, 1, 5, True],
     ),
@@ -144,7 +149,9 @@ BENIGN: tuple[Case, ...] = (
         def f():
             base = sqlite3.connect(":memory:")
             base.execute("create table t (a integer, b text)")
-            base.executemany("insert into t values (?, ?)", [(each, str(each)) for each in range(100)])
+            base.executemany(
+                "insert into t values (?, ?)", [(each, str(each)) for each in range(100)]
+            )
             return base.execute("select sum(a), count(b) from t where a % 2 = 0").fetchone()
         """,
         value=[2450, 50],
@@ -175,7 +182,11 @@ BENIGN: tuple[Case, ...] = (
 
         def f():
             rows = np.arange(12).reshape(3, 4)
-            return {"sum": rows.sum(axis=0).tolist(), "mean": float(rows.mean()), "prod": (rows @ rows.T).tolist()[0]}
+            return {
+                "sum": rows.sum(axis=0).tolist(),
+                "mean": float(rows.mean()),
+                "prod": (rows @ rows.T).tolist()[0],
+            }
         """,
         value={"sum": [12, 15, 18, 21], "mean": 5.5, "prod": [14, 38, 62]},
         needs="numpy",
@@ -189,12 +200,20 @@ BENIGN: tuple[Case, ...] = (
             from numpy.linalg import det, eigvalsh, solve
 
             chance = np.random.default_rng(7)
-            same = chance.integers(0, 100, 5).tolist() == np.random.default_rng(7).integers(0, 100, 5).tolist()
+            same = (
+                chance.integers(0, 100, 5).tolist()
+                == np.random.default_rng(7).integers(0, 100, 5).tolist()
+            )
             rows = np.array([[3.0, 1.0], [1.0, 2.0]])
             wide = chance.random((60, 60))
             close = bool(np.allclose(wide @ np.linalg.inv(wide), np.eye(60)))
-            return [same, solve(rows, np.array([9.0, 8.0])).round(9).tolist(), round(float(det(rows)), 9),
-                    [round(float(each), 6) for each in eigvalsh(rows)], close]
+            return [
+                same,
+                solve(rows, np.array([9.0, 8.0])).round(9).tolist(),
+                round(float(det(rows)), 9),
+                [round(float(each), 6) for each in eigvalsh(rows)],
+                close,
+            ]
         """,
         value=[True, [2.0, 3.0], 5.0, [1.381966, 3.618034], True],
         needs="numpy",
@@ -240,10 +259,18 @@ BENIGN: tuple[Case, ...] = (
 
             message = email.message.Message()
             message["Subject"] = "x"
-            return [base64.b64encode(b"abc").decode(), bisect.bisect([1, 2, 3], 2), calendar.isleap(2024),
-                    difflib.get_close_matches("appel", ["ape", "apple"])[0], statistics.median([3, 1, 2]),
-                    string.digits, textwrap.shorten("hello big world", 10), message["Subject"],
-                    str(uuid.uuid5(uuid.NAMESPACE_DNS, "a.b")), tree.fromstring("<a><b>1</b></a>")[0].text]
+            return [
+                base64.b64encode(b"abc").decode(),
+                bisect.bisect([1, 2, 3], 2),
+                calendar.isleap(2024),
+                difflib.get_close_matches("appel", ["ape", "apple"])[0],
+                statistics.median([3, 1, 2]),
+                string.digits,
+                textwrap.shorten("hello big world", 10),
+                message["Subject"],
+                str(uuid.uuid5(uuid.NAMESPACE_DNS, "a.b")),
+                tree.fromstring("<a><b>1</b></a>")[0].text,
+            ]
         """,
         value=[
             "YWJj",
@@ -356,8 +383,12 @@ BENIGN: tuple[Case, ...] = (
                 a, b = b, a + b
 
         def f():
-            return [list(itertools.islice(numbers(), 10)), len(list(itertools.permutations(range(5), 3))),
-                    [list(group) for _, group in itertools.groupby("aabbb")], list(itertools.accumulate([1, 2, 3]))]
+            return [
+                list(itertools.islice(numbers(), 10)),
+                len(list(itertools.permutations(range(5), 3))),
+                [list(group) for _, group in itertools.groupby("aabbb")],
+                list(itertools.accumulate([1, 2, 3])),
+            ]
         """,
         value=[[0, 1, 1, 2, 3, 5, 8, 13, 21, 34], 60, [["a", "a"], ["b", "b", "b"]], [1, 3, 6]],
     ),
@@ -371,8 +402,12 @@ BENIGN: tuple[Case, ...] = (
         def f():
             summer = datetime(2024, 7, 1, 12, tzinfo=ZoneInfo("Europe/Paris"))
             winter = datetime(2024, 1, 1, 12, tzinfo=ZoneInfo("Europe/Paris"))
-            return [summer.isoformat(), winter.astimezone(timezone.utc).hour, str(timedelta(days=1, seconds=5)),
-                    datetime.strptime("2024-02-29", "%Y-%m-%d").strftime("%A %d %B")]
+            return [
+                summer.isoformat(),
+                winter.astimezone(timezone.utc).hour,
+                str(timedelta(days=1, seconds=5)),
+                datetime.strptime("2024-02-29", "%Y-%m-%d").strftime("%A %d %B"),
+            ]
         """,
         value=["2024-07-01T12:00:00+02:00", 11, "1 day, 0:00:05", "Thursday 29 February"],
     ),
@@ -383,8 +418,16 @@ BENIGN: tuple[Case, ...] = (
         import locale
 
         def f():
-            return [f"{1234567.891:,.2f}", f"{0.1 + 0.2:.17g}", f"{255:#010b}", f"{'x':*^9}", format(1e22, "g"),
-                    "%5.1f|%-4d|%s" % (3.14159, 7, None), locale.localeconv()["decimal_point"], "ß".upper()]
+            return [
+                f"{1234567.891:,.2f}",
+                f"{0.1 + 0.2:.17g}",
+                f"{255:#010b}",
+                f"{'x':*^9}",
+                format(1e22, "g"),
+                "%5.1f|%-4d|%s" % (3.14159, 7, None),
+                locale.localeconv()["decimal_point"],
+                "ß".upper(),
+            ]
         """,
         value=[
             "1,234,567.89",
@@ -421,10 +464,17 @@ BENIGN: tuple[Case, ...] = (
 
         def f():
             data = b"abc" * 1000
-            return [hashlib.sha256(b"abc").hexdigest()[:16], hashlib.md5(b"abc").hexdigest()[:8],
-                    hashlib.blake2b(b"abc").hexdigest()[:8], hmac.new(b"k", b"m", "sha1").hexdigest()[:8],
-                    zlib.crc32(b"abc"), all(tool.decompress(tool.compress(data)) == data
-                                            for tool in (zlib, bz2, gzip, lzma))]
+            return [
+                hashlib.sha256(b"abc").hexdigest()[:16],
+                hashlib.md5(b"abc").hexdigest()[:8],
+                hashlib.blake2b(b"abc").hexdigest()[:8],
+                hmac.new(b"k", b"m", "sha1").hexdigest()[:8],
+                zlib.crc32(b"abc"),
+                all(
+                    tool.decompress(tool.compress(data)) == data
+                    for tool in (zlib, bz2, gzip, lzma)
+                ),
+            ]
         """,
         value=["ba7816bf8f01cfea", "90015098", "ba80a53f", "772b71c8", 891568578, True],
     ),
@@ -437,9 +487,20 @@ BENIGN: tuple[Case, ...] = (
         from fractions import Fraction
 
         def f():
-            thing = {"a": [1, (2, 3)], "b": Fraction(1, 3), "c": Counter("hello"), "d": {1, 2}, "e": OrderedDict(x=1)}
+            thing = {
+                "a": [1, (2, 3)],
+                "b": Fraction(1, 3),
+                "c": Counter("hello"),
+                "d": {1, 2},
+                "e": OrderedDict(x=1),
+            }
             other = pickle.loads(pickle.dumps(thing))
-            return [other == thing, copy.deepcopy(thing) == thing, str(other["b"]), marshal.loads(marshal.dumps([1]))]
+            return [
+                other == thing,
+                copy.deepcopy(thing) == thing,
+                str(other["b"]),
+                marshal.loads(marshal.dumps([1])),
+            ]
         """,
         value=[True, True, "1/3", [1]],
     ),
@@ -512,8 +573,12 @@ BENIGN: tuple[Case, ...] = (
         def f():
             rows = [5, 1, 4, 2, 3]
             heapq.heapify(rows)
-            return [[heapq.heappop(rows) for _ in range(5)], heapq.nlargest(2, [3, 9, 4]),
-                    list(struct.unpack("<hI", struct.pack("<hI", -2, 7))), array.array("d", [1.5, 2.5]).tolist()]
+            return [
+                [heapq.heappop(rows) for _ in range(5)],
+                heapq.nlargest(2, [3, 9, 4]),
+                list(struct.unpack("<hI", struct.pack("<hI", -2, 7))),
+                array.array("d", [1.5, 2.5]).tolist(),
+            ]
         """,
         value=[[1, 2, 3, 4, 5], [9, 4], [-2, 7], [1.5, 2.5]],
     ),
@@ -524,8 +589,16 @@ BENIGN: tuple[Case, ...] = (
         import unicodedata
 
         def f():
-            return [unicodedata.normalize("NFC", "e\\u0301"), unicodedata.name("Ω"), "👩‍👩‍👧"[::-1] != "", len("👍🏽"),
-                    "日本語".encode("utf-8").hex(), sorted(["ä", "z", "a"]), "İ".lower().encode().hex(), "\\x00\\t\\u2028"]
+            return [
+                unicodedata.normalize("NFC", "e\\u0301"),
+                unicodedata.name("Ω"),
+                "👩‍👩‍👧"[::-1] != "",
+                len("👍🏽"),
+                "日本語".encode("utf-8").hex(),
+                sorted(["ä", "z", "a"]),
+                "İ".lower().encode().hex(),
+                "\\x00\\t\\u2028",
+            ]
         """,
         value=[
             "é",
@@ -610,7 +683,11 @@ BENIGN: tuple[Case, ...] = (
         def f():
             chance = random.Random(42)
             random.seed("text")
-            return [chance.randint(1, 1000), [chance.choice("abc") for _ in range(5)], 0 <= random.random() < 1]
+            return [
+                chance.randint(1, 1000),
+                [chance.choice("abc") for _ in range(5)],
+                0 <= random.random() < 1,
+            ]
         """,
         value=[655, ["a", "a", "c", "b", "a"], True],
     ),
@@ -626,8 +703,15 @@ BENIGN: tuple[Case, ...] = (
             signal.raise_signal(signal.SIGUSR1)
             start = time.perf_counter()
             time.sleep(0.001)
-            return [heard, time.perf_counter() > start, sys.platform, platform.python_implementation(),
-                    os.cpu_count() >= 1, len(os.urandom(8)), os.path.samefile(os.getcwd(), os.environ["HOME"])]
+            return [
+                heard,
+                time.perf_counter() > start,
+                sys.platform,
+                platform.python_implementation(),
+                os.cpu_count() >= 1,
+                len(os.urandom(8)),
+                os.path.samefile(os.getcwd(), os.environ["HOME"]),
+            ]
         """,
         value=[[1], True, "linux", "CPython", True, 8, True],
     ),
@@ -639,7 +723,13 @@ BENIGN: tuple[Case, ...] = (
 
         def f():
             found = []
-            for bad in (lambda: 1 / 0, lambda: [][1], lambda: {}["k"], lambda: int("x"), lambda: open("none")):
+            for bad in (
+                lambda: 1 / 0,
+                lambda: [][1],
+                lambda: {}["k"],
+                lambda: int("x"),
+                lambda: open("none"),
+            ):
                 try:
                     bad()
                 except Exception as error:
@@ -679,7 +769,9 @@ BENIGN: tuple[Case, ...] = (
         def f():
             libc = ctypes.CDLL(None)
             libc.strlen.restype = ctypes.c_size_t
-            order = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
+            order = ctypes.CFUNCTYPE(
+                ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int)
+            )
             rows = (ctypes.c_int * 4)(3, 1, 2, 0)
             libc.qsort(rows, 4, 4, order(lambda a, b: a[0] - b[0]))
             return [libc.strlen(b"four"), list(rows)]

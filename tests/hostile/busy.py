@@ -8,10 +8,11 @@ from tests.hostile.syscalls import KERNEL
 _time = partial(case, "time")
 
 
-def _memory(name: str, told: str, text: str, **more: str) -> Case:
-    """One that is told to be out of memory may as well be out of time: both limits of the test are
-    small."""
-    return case("memory", name, f"{told} timeout" if "memory" in told else told, text, **more)
+def _memory(name: str, allowed: str, text: str, **more: str) -> Case:
+    """Where a case may run out of memory it may run out of time, since both limits are small."""
+    if "memory" in allowed:
+        allowed += " timeout"
+    return case("memory", name, allowed, text, **more)
 
 
 TIME: tuple[Case, ...] = (
@@ -718,7 +719,7 @@ MEMORY: tuple[Case, ...] = (
     ),
     _memory(
         "exceptions chained without end",
-        # error, if only the last one is told; the chain may not come apart
+        # error, if only the last one is reported. crash, if the chain cannot be taken apart.
         "memory timeout error crash",
         """
         def f():

@@ -1,4 +1,4 @@
-"""What a case is: code, whose call may end in these ways and in no other."""
+"""What a case is: code, and the ways in which a call of it may end."""
 
 import textwrap
 from dataclasses import dataclass
@@ -24,17 +24,19 @@ SHOUT = "HOSTILE-SHOUT"  # in everything a case tries to bring to a real descrip
 SECRET = "hx-secret-"  # how the test process's secret begins
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
-    """One snippet. `f` is called with `arguments`, or with the `facts` about the host that the test
-    fills in."""
+    """One snippet, whose run ends with one of the statuses in `allowed`.
+
+    `f` is called with `arguments`, or with the `facts` about the host that the test fills in.
+    """
 
     name: str
     kind: str
     code: str
-    told: frozenset[str]
+    allowed: frozenset[str]
     arguments: str = "{}"
-    value: object = None  # what an ok run returns; None: any value
+    value: object = None  # what an ok run returns. None: any value
     forbidden: str = ""  # never to be seen in value, stdout or error
     facts: tuple[str, ...] = ()
     needs: str = ""  # a module that the case imports and that may not be installed
@@ -44,7 +46,7 @@ class Case:
 def case(
     kind: str,
     name: str,
-    told: str,
+    allowed: str,
     text: str,
     *,
     head: str = "",
@@ -55,11 +57,12 @@ def case(
     after: str = "",
     forbidden: str = TELLTALE,
 ) -> Case:
+    """A case from its text, which is dedented. allowed, facts: words, with spaces between them."""
     return Case(
         name=name,
         kind=kind,
         code=head + _code(text),
-        told=frozenset(told.split()),
+        allowed=frozenset(allowed.split()),
         arguments=arguments,
         value=value,
         forbidden=forbidden,

@@ -200,7 +200,9 @@ DISK: tuple[Case, ...] = (
         import os
 
         def f():
-            for each in (b"\\xff\\xfe", b"new\\nline", b"-rf", b" ", b"*", "\\u202e".encode(), b"x" * 255):
+            for each in (
+                b"\\xff\\xfe", b"new\\nline", b"-rf", b" ", b"*", "\\u202e".encode(), b"x" * 255
+            ):
                 open(each, "w").close()
             return len(os.listdir(b"."))
         """,
@@ -405,8 +407,10 @@ DISK: tuple[Case, ...] = (
 
         def f():
             own, found = os.stat("."), []
-            for top in ("/", "/tmp", "/var/tmp", "/dev", "/dev/shm", "/run", "/etc", "/home", "/root", "/usr", "/opt",
-                        "/var", "/srv", "/mnt", "/lib", "/bin", "..", "../.."):
+            for top in (
+                "/", "/tmp", "/var/tmp", "/dev", "/dev/shm", "/run", "/etc", "/home", "/root",
+                "/usr", "/opt", "/var", "/srv", "/mnt", "/lib", "/bin", "..", "../..",
+            ):
                 try:
                     there = os.stat(top)
                     if (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino):
@@ -517,7 +521,9 @@ SECRETS: tuple[Case, ...] = (
         import os
 
         def f():
-            return sorted(key for key in os.environ if "SECRET" in key or "KEY" in key or "TOKEN" in key)
+            return sorted(
+                key for key in os.environ if "SECRET" in key or "KEY" in key or "TOKEN" in key
+            )
         """,
         value=[],
     ),
@@ -566,7 +572,11 @@ SECRETS: tuple[Case, ...] = (
             for each in gc.get_objects():
                 if type(each) is dict:
                     for value in list(each.values()):
-                        if type(value) is str and pattern[::-1] in value and len(value) > len(pattern):
+                        if (
+                            type(value) is str
+                            and pattern[::-1] in value
+                            and len(value) > len(pattern)
+                        ):
                             found.append("ESCAPED " + value[:80])
             return found[:3]
         """,
@@ -714,7 +724,9 @@ SECRETS: tuple[Case, ...] = (
         import os
 
         def f(public):
-            return "ESCAPED" + open(os.path.relpath(public)).read() + open("../" * 40 + public).read()
+            return (
+                "ESCAPED" + open(os.path.relpath(public)).read() + open("../" * 40 + public).read()
+            )
         """,
         facts="public",
     ),
@@ -777,7 +789,10 @@ SECRETS: tuple[Case, ...] = (
             for each in range(256):
                 for way in (public.lstrip("/"), "../" * 30 + public.lstrip("/")):
                     try:
-                        found.append("ESCAPED " + os.read(os.open(way, os.O_RDONLY, dir_fd=each), 100).decode())
+                        found.append(
+                            "ESCAPED "
+                            + os.read(os.open(way, os.O_RDONLY, dir_fd=each), 100).decode()
+                        )
                     except OSError:
                         pass
                 try:
@@ -797,11 +812,22 @@ SECRETS: tuple[Case, ...] = (
         import os, sys
 
         def f(marker):
-            skip = {os.path.realpath(each) for each in (sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", "/bin")}
+            skip = {
+                os.path.realpath(each)
+                for each in (sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", "/bin")
+            }
             found = []
             for top, folders, files in os.walk("/"):
-                found += ["ESCAPED " + os.path.join(top, each) for each in folders + files if marker in each]
-                folders[:] = [each for each in folders if os.path.realpath(os.path.join(top, each)) not in skip]
+                found += [
+                    "ESCAPED " + os.path.join(top, each)
+                    for each in folders + files
+                    if marker in each
+                ]
+                folders[:] = [
+                    each
+                    for each in folders
+                    if os.path.realpath(os.path.join(top, each)) not in skip
+                ]
             return found
         """,
         facts="marker",
@@ -843,7 +869,10 @@ SECRETS: tuple[Case, ...] = (
         def f():
             found = []
             for each in (os.path.expanduser("~"), os.path.expanduser("~root"), "/root", "/home/*"):
-                for name in (".ssh", ".aws", ".netrc", ".bash_history", ".profile", ".bashrc", ".gitconfig", ".kube"):
+                for name in (
+                    ".ssh", ".aws", ".netrc", ".bash_history",
+                    ".profile", ".bashrc", ".gitconfig", ".kube",
+                ):
                     found += glob.glob(os.path.join(each, name))
             return ["ESCAPED " + each for each in found]
         """,
@@ -856,11 +885,14 @@ SECRETS: tuple[Case, ...] = (
         import os
 
         def f():
-            ways = ("/sys/class", "/sys/kernel", "/proc/kcore", "/proc/self/root", "/proc/self/fd", "/proc/mounts",
-                    "/dev/mem", "/dev/kmsg", "/dev/sda", "/dev/vda", "/dev/kvm", "/dev/fuse", "/dev/net/tun",
-                    "/dev/tty", "/dev/ptmx", "/var/run/docker.sock", "/run/docker.sock", "/run/secrets",
-                    "/var/run/secrets", "/run/systemd", "/run/dbus", "/var/log", "/boot", "/etc/hostname",
-                    "/etc/machine-id", "/etc/ssh", "/etc/ssl/private", "/etc/group", "/etc/fstab")
+            ways = (
+                "/sys/class", "/sys/kernel", "/proc/kcore", "/proc/self/root", "/proc/self/fd",
+                "/proc/mounts", "/dev/mem", "/dev/kmsg", "/dev/sda", "/dev/vda", "/dev/kvm",
+                "/dev/fuse", "/dev/net/tun", "/dev/tty", "/dev/ptmx", "/var/run/docker.sock",
+                "/run/docker.sock", "/run/secrets", "/var/run/secrets", "/run/systemd", "/run/dbus",
+                "/var/log", "/boot", "/etc/hostname", "/etc/machine-id", "/etc/ssh",
+                "/etc/ssl/private", "/etc/group", "/etc/fstab",
+            )
             return ["ESCAPED " + each for each in ways if os.path.exists(each)]
         """,
         value=[],
@@ -873,7 +905,10 @@ SECRETS: tuple[Case, ...] = (
 
         def f(public):
             found = []
-            for old in ("/oldroot", "/.old", "/.oldroot", "/old_root", "/put_old", "/.pivot_root", "/host", "/mnt"):
+            for old in (
+                "/oldroot", "/.old", "/.oldroot", "/old_root",
+                "/put_old", "/.pivot_root", "/host", "/mnt",
+            ):
                 if os.path.exists(old + public):
                     found.append("ESCAPED " + old)
             return found
@@ -883,7 +918,7 @@ SECRETS: tuple[Case, ...] = (
     ),
     _secrets(
         "name of the host",
-        "ok denied error",  # a name is told, only not the host's
+        "ok denied error",  # it reads a name, but not the host's
         """
         import os, platform
 
@@ -900,7 +935,11 @@ SECRETS: tuple[Case, ...] = (
         import sys
 
         def f(marker):
-            return "ESCAPED" if any(marker in each for each in sys.orig_argv + sys.argv + sys.path) else "none"
+            return (
+                "ESCAPED"
+                if any(marker in each for each in sys.orig_argv + sys.argv + sys.path)
+                else "none"
+            )
         """,
         facts="marker",
         value="none",

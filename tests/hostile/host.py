@@ -1,5 +1,4 @@
-"""The host as hostile code would like to change it: its secrets, doors and state, and what became
-of them."""
+"""The host as hostile code would like to change it: its secrets, sockets and state."""
 
 import ctypes
 import os
@@ -15,17 +14,18 @@ from pathlib import Path
 
 from tests.hostile.case import MARKER, SECRET
 
-_ADOPT_ORPHANS = (
-    36  # PR_SET_CHILD_SUBREAPER: a daemon that got away is still found among the descendants
-)
+# PR_SET_CHILD_SUBREAPER: a daemon that got away is still found among the descendants.
+_ADOPT_ORPHANS = 36
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Host:
+    """What a case may look for (`facts`), and what must be as it was when all cases have run."""
+
     secret: str
     facts: dict[str, object]
     files: tuple[Path, ...]
-    doors: tuple[socket.socket, ...]
+    sockets: tuple[socket.socket, ...]
     before: dict[str, object]
     descriptors: int
     processes: frozenset[str]
@@ -34,22 +34,22 @@ class Host:
         """What is not as it was. To be asked after the box is closed."""
         now = _state(self.files)
         found = [f"the host's {key} changed" for key in now if now[key] != self.before[key]]
-        if _descriptors() > self.descriptors:
-            found.append(
-                f"descriptors of the host are left open: {_descriptors()}, before {self.descriptors}"
-            )
+        descriptors = _descriptors()
+        if descriptors > self.descriptors:
+            found.append(f"descriptors are left open: {descriptors}, before {self.descriptors}")
         found += [f"a process is left: {each}" for each in sorted(_descendants() - self.processes)]
         found += [f"a file is left: {each}" for each in _left_files()]
         found += [
-            f"a door of the host was knocked at: {each.getsockname()}"
-            for each in self.doors
-            if _knocked(each)
+            f"a socket of the host was reached: {each.getsockname()}"
+            for each in self.sockets
+            if _reached(each)
         ]
         return found
 
 
 @contextmanager
 def watched_host(tmp_path: Path) -> Iterator[Host]:
+    """The host with secrets in its environment and files, and sockets that nobody should reach."""
     secret = SECRET + secrets.token_hex(16)
     marker = "hx-canary-" + secrets.token_hex(4)
     with ExitStack() as stack:
@@ -60,7 +60,7 @@ def watched_host(tmp_path: Path) -> Iterator[Host]:
         public = _canary(stack, tmp_path / f"{marker}-public", secret, 0o644)
         temporary = _canary(stack, Path("/var/tmp") / marker, secret, 0o644, or_else=public)
         homely = _canary(stack, Path.home() / f".{marker}", secret, 0o600, or_else=private)
-        tcp, udp, unix, datagram, abstract = doors = _doors(stack, tmp_path, marker)
+        tcp, udp, unix, datagram, abstract = sockets = _sockets(stack, tmp_path, marker)
         facts: dict[str, object] = {
             "pid": os.getpid(),
             "ppid": os.getppid(),
@@ -83,7 +83,7 @@ def watched_host(tmp_path: Path) -> Iterator[Host]:
             secret=secret,
             facts=facts,
             files=files,
-            doors=doors,
+            sockets=sockets,
             before=_state(files),
             descriptors=_descriptors(),
             processes=_descendants(),
@@ -104,7 +104,7 @@ def _canary(
     return path
 
 
-def _doors(stack: ExitStack, folder: Path, marker: str) -> tuple[socket.socket, ...]:
+def _sockets(stack: ExitStack, folder: Path, marker: str) -> tuple[socket.socket, ...]:
     tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
     udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     udp.bind(("127.0.0.1", 0))
@@ -115,20 +115,21 @@ def _doors(stack: ExitStack, folder: Path, marker: str) -> tuple[socket.socket, 
     datagram.bind(str(folder / "d"))
     abstract = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
     abstract.bind("\0" + marker)
-    doors = (tcp, udp, unix, datagram, abstract)
-    for door in doors:
-        door.setblocking(False)
-        if door.family == socket.AF_UNIX and door is not abstract:
-            Path(door.getsockname()).chmod(0o777)
-    return doors
+    sockets = (tcp, udp, unix, datagram, abstract)
+    for each in sockets:
+        each.setblocking(False)
+        if each.family == socket.AF_UNIX and each is not abstract:
+            Path(each.getsockname()).chmod(0o777)
+    return sockets
 
 
-def _knocked(door: socket.socket) -> bool:
+def _reached(end: socket.socket) -> bool:
+    """Whether somebody has connected to a socket, or sent something to it."""
     try:
-        if door.type == socket.SOCK_DGRAM:
-            door.recv(100)
+        if end.type == socket.SOCK_DGRAM:
+            end.recv(100)
         else:
-            door.accept()[0].close()
+            end.accept()[0].close()
     except BlockingIOError:
         return False
     return True
@@ -207,8 +208,7 @@ def _left_files() -> list[Path]:
 
 
 def _descendants() -> frozenset[str]:
-    """Living processes whose chain of parents comes to this one; a dead one that waits to be
-    counted is none."""
+    """Living processes whose chain of parents comes to this one. A zombie is not living."""
     parents: dict[int, int] = {}
     names: dict[int, str] = {}
     for folder in Path("/proc").iterdir():

@@ -1,5 +1,4 @@
-"""Code that reaches for the network, and code that asks the kernel for what no program here
-needs."""
+"""Code that reaches for the network, or asks the kernel for what no program here needs."""
 
 from functools import partial
 
@@ -54,7 +53,7 @@ NETWORK: tuple[Case, ...] = (
         facts="udp_port",
     ),
     _network(
-        "address that tells clouds their keys",
+        "address at which clouds serve keys",
         _NO,
         """
         import socket
@@ -67,13 +66,15 @@ NETWORK: tuple[Case, ...] = (
         """,
     ),
     _network(
-        "address that tells clouds their keys by a library",
+        "address at which clouds serve keys by a library",
         _WRAPPED,
         """
         import urllib.request
 
         def f():
-            return "ESCAPED" + str(urllib.request.urlopen("http://169.254.169.254/latest", timeout=0.2).read())
+            return "ESCAPED" + str(
+                urllib.request.urlopen("http://169.254.169.254/latest", timeout=0.2).read()
+            )
         """,
     ),
     _network(
@@ -131,7 +132,9 @@ NETWORK: tuple[Case, ...] = (
         import socket
 
         def f():
-            return "ESCAPED" + str(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
+            return "ESCAPED" + str(
+                socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+            )
         """,
     ),
     _network(
@@ -299,7 +302,10 @@ NETWORK: tuple[Case, ...] = (
                 except OSError:
                     continue
                 for address in (unix, "\\0" + abstract, ("127.0.0.1", port)):
-                    for way in (lambda: end.connect(address), lambda: end.sendto(b"hostile", address)):
+                    for way in (
+                        lambda: end.connect(address),
+                        lambda: end.sendto(b"hostile", address),
+                    ):
                         try:
                             way()
                             found.append(f"ESCAPED {each}")
@@ -335,7 +341,7 @@ NETWORK: tuple[Case, ...] = (
         facts="port",
     ),
     _network(
-        "socket by the 32-bit door",
+        "socket by a 32-bit call",
         "denied crash error",
         """
         def f():
@@ -370,8 +376,10 @@ NETWORK: tuple[Case, ...] = (
 
 
 def _refused(name: str, arguments: str = "", also: str = "", title: str = "") -> Case:
-    """A call that no allowlist has: refused, unknown, or the end of the run; reached with an error
-    is too far."""
+    """A call that no allowlist has: refused, unknown, or the end of the run.
+
+    It must not be reached, even if it then fails.
+    """
     extra = f", also=({also},)" if also else ""
     call = f"must_refuse({', '.join(filter(None, [repr(name), arguments]))}{extra})"
     return _kernel(title or name, "denied error", f"def f():\n    return {call}\n", head=KERNEL)
@@ -474,7 +482,9 @@ KERNEL_CASES: tuple[Case, ...] = (
 
         def f():
             now = time.time()
-            return must_refuse("settimeofday", (ctypes.c_long * 2)(int(now), int(now % 1 * 1e6)), None)
+            return must_refuse(
+                "settimeofday", (ctypes.c_long * 2)(int(now), int(now % 1 * 1e6)), None
+            )
         """,
         head=KERNEL,
     ),
@@ -510,7 +520,7 @@ KERNEL_CASES: tuple[Case, ...] = (
         head=GATE,
     ),
     _kernel(
-        "own number by the 32-bit door",
+        "own number by a 32-bit call",
         "denied crash error",
         """
         def f():
@@ -685,7 +695,9 @@ KERNEL_CASES: tuple[Case, ...] = (
 
         def f():
             found = []
-            for name in ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "CORE", "MEMLOCK", "STACK"):
+            for name in (
+                "AS", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "CORE", "MEMLOCK", "STACK"
+            ):
                 which = getattr(resource, "RLIMIT_" + name)
                 hard = resource.getrlimit(which)[1]
                 if hard != resource.RLIM_INFINITY:
@@ -706,7 +718,10 @@ KERNEL_CASES: tuple[Case, ...] = (
 
         def f():
             wanted = {"NOFILE": 64, "FSIZE": 8 << 20}
-            found = {each: resource.getrlimit(getattr(resource, "RLIMIT_" + each))[1] for each in wanted}
+            found = {
+                each: resource.getrlimit(getattr(resource, "RLIMIT_" + each))[1]
+                for each in wanted
+            }
             return [each for each in wanted if not 0 <= found[each] <= wanted[each]]
         """,
         value=[],
@@ -794,7 +809,11 @@ KERNEL_CASES: tuple[Case, ...] = (
         """
         def f():
             held = 0
-            for way in (os.eventfd, lambda _: call("inotify_init1", 0), lambda _: os.pidfd_open(os.getpid())):
+            for way in (
+                os.eventfd,
+                lambda _: call("inotify_init1", 0),
+                lambda _: os.pidfd_open(os.getpid()),
+            ):
                 for _ in range(200):
                     try:
                         way(0)
@@ -886,7 +905,9 @@ KERNEL_CASES: tuple[Case, ...] = (
         """
         def f():
             libc.mmap.restype = ctypes.c_void_p
-            libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+            libc.mmap.argtypes = (
+                [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+            )
             if libc.mmap(None, 4096, 7, 0x32, -1, 0) in (ctypes.c_void_p(-1).value,):
                 raise OSError(ctypes.get_errno(), "mmap")
             return "ESCAPED"

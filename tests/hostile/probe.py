@@ -1,5 +1,4 @@
-"""Harmless code that tells what surrounds a run: it must tell the same in every run of every
-box."""
+"""Harmless code that reports what surrounds a run, which is the same in every run of every box."""
 
 import textwrap
 
@@ -38,7 +37,9 @@ PROBE = textwrap.dedent(
         limits = [each for each in dir(resource) if each.startswith("RLIMIT_")]
         return {
             "sum": sum(each * each for each in range(n)),
-            "environment": sorted(key + "=" + value.replace(here, "HERE") for key, value in os.environ.items()),
+            "environment": sorted(
+                key + "=" + value.replace(here, "HERE") for key, value in os.environ.items()
+            ),
             "files": listed,
             "written": written,
             "temporary": tempfile.gettempdir().replace(here, "HERE"),
@@ -71,8 +72,7 @@ PROBE = textwrap.dedent(
 )
 ARGUMENTS = '{"n": 100}'
 
-# These look for walls and hurt nobody where there are none. Each gives the list of what it could
-# reach.
+# These look for walls, and do no harm where there are none. Each lists what it could reach.
 WALL_OF_FILES = textwrap.dedent(
     """
     import os

@@ -1,5 +1,4 @@
-"""Code that starts, signals or becomes another process, and code that ends its own before it has
-answered."""
+"""Code that starts, signals or becomes another process, and code that ends its own too early."""
 
 from functools import partial
 
@@ -10,7 +9,7 @@ _process = partial(case, "process")
 _exit = partial(case, "exit")
 
 _FORKED = """
-def told(child):
+def escaped(child):
     if child == 0:
         os._exit(0)
     return "ESCAPED " + str(child)
@@ -18,7 +17,7 @@ def told(child):
 
 """
 
-# Machine code for x86_64 that enters the kernel by the 32-bit door, where numbers mean other calls.
+# Machine code for x86_64 that makes a 32-bit call (int 0x80), where numbers mean other calls.
 GATE = (
     KERNEL
     + _FORKED
@@ -28,7 +27,7 @@ import mmap, struct
 
 def gate(nr, first=0, second=0):
     if os.uname().machine != "x86_64":
-        raise OSError(errno.ENOSYS, "no such door on this machine")
+        raise OSError(errno.ENOSYS, "no 32-bit calls on this machine")
     code = bytes.fromhex("53 89f8 89f3 89d1 cd80 5b c3")
     page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     page.write(code)
@@ -52,7 +51,7 @@ PROCESS: tuple[Case, ...] = (
         _NO,
         """
         def f():
-            return told(os.fork())
+            return escaped(os.fork())
         """,
         head="import os\n" + _FORKED,
     ),
@@ -60,7 +59,7 @@ PROCESS: tuple[Case, ...] = (
         "fork while the text is loaded",
         _NO,
         """
-        told(os.fork())
+        escaped(os.fork())
 
         def f():
             return "ESCAPED"
@@ -75,7 +74,7 @@ PROCESS: tuple[Case, ...] = (
             child = libc.fork()
             if child == -1:
                 raise OSError(ctypes.get_errno(), "fork")
-            return told(child)
+            return escaped(child)
         """,
         head=KERNEL + _FORKED,
     ),
@@ -87,7 +86,7 @@ PROCESS: tuple[Case, ...] = (
 
         def f():
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
-                return told(pool.submit(os.fork).result())
+                return escaped(pool.submit(os.fork).result())
         """,
         head="import os\n" + _FORKED,
     ),
@@ -96,7 +95,7 @@ PROCESS: tuple[Case, ...] = (
         _NONE,
         """
         def f():
-            return told(call("fork"))
+            return escaped(call("fork"))
         """,
         head=KERNEL + _FORKED,
     ),
@@ -105,7 +104,7 @@ PROCESS: tuple[Case, ...] = (
         _NONE,
         """
         def f():
-            return told(call("vfork"))
+            return escaped(call("vfork"))
         """,
         head=KERNEL + _FORKED,
     ),
@@ -114,7 +113,7 @@ PROCESS: tuple[Case, ...] = (
         _NO,
         """
         def f():
-            return told(call("clone", 17, 0, 0, 0, 0))
+            return escaped(call("clone", 17, 0, 0, 0, 0))
         """,
         head=KERNEL + _FORKED,
     ),
@@ -123,7 +122,7 @@ PROCESS: tuple[Case, ...] = (
         _NO,
         """
         def f():
-            return told(call("clone", 0x8000 | 17, 0, 0, 0, 0))
+            return escaped(call("clone", 0x8000 | 17, 0, 0, 0, 0))
         """,
         head=KERNEL + _FORKED,
     ),
@@ -132,7 +131,7 @@ PROCESS: tuple[Case, ...] = (
         _NO,
         """
         def f():
-            return told(call("clone", 0, 0, 0, 0, 0))
+            return escaped(call("clone", 0, 0, 0, 0, 0))
         """,
         head=KERNEL + _FORKED,
     ),
@@ -141,7 +140,7 @@ PROCESS: tuple[Case, ...] = (
         _NO,
         """
         def f():
-            return told(call("clone", (0x3D0F00 << 32) | 17, 0, 0, 0, 0))
+            return escaped(call("clone", (0x3D0F00 << 32) | 17, 0, 0, 0, 0))
         """,
         head=KERNEL + _FORKED,
     ),
@@ -150,17 +149,19 @@ PROCESS: tuple[Case, ...] = (
         _NO,
         """
         def f():
-            return told(call("clone", 0x10000000 | 0x20000 | 0x20000000 | 0x40000000 | 17, 0, 0, 0, 0))
+            return escaped(
+                call("clone", 0x10000000 | 0x20000 | 0x20000000 | 0x40000000 | 17, 0, 0, 0, 0)
+            )
         """,
         head=KERNEL + _FORKED,
     ),
     _process(
         "clone3 as fork",
-        _NONE,  # told to be absent, so that threads are made by clone
+        _NONE,  # reported as absent, so that threads are made by clone
         """
         def f():
             wanted = (ctypes.c_uint64 * 11)(0, 0, 0, 0, 17)
-            return told(call("clone3", wanted, 88))
+            return escaped(call("clone3", wanted, 88))
         """,
         head=KERNEL + _FORKED,
     ),
@@ -170,16 +171,16 @@ PROCESS: tuple[Case, ...] = (
         """
         def f():
             wanted = (ctypes.c_uint64 * 11)(0x10000000 | 0x20000, 0, 0, 0, 17)
-            return told(call("clone3", wanted, 88))
+            return escaped(call("clone3", wanted, 88))
         """,
         head=KERNEL + _FORKED,
     ),
     _process(
-        "fork by the 32-bit door",
-        "denied crash error",  # a processor or kernel without the door ends the run by a signal
+        "fork by a 32-bit call",
+        "denied crash error",  # a processor or kernel without them ends the run by a signal
         """
         def f():
-            return told(gate(2))
+            return escaped(gate(2))
         """,
         head=GATE,
     ),
@@ -190,7 +191,7 @@ PROCESS: tuple[Case, ...] = (
         def f():
             if os.uname().machine != "x86_64":
                 raise OSError(errno.ENOSYS, "no such kind on this machine")
-            return told(raw(57 | 0x40000000))
+            return escaped(raw(57 | 0x40000000))
         """,
         head=KERNEL + _FORKED,
     ),
@@ -231,7 +232,9 @@ PROCESS: tuple[Case, ...] = (
         import subprocess, sys
 
         def f():
-            child = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+            child = subprocess.Popen(
+                [sys.executable, "-c", "while True: pass"], start_new_session=True
+            )
             return "ESCAPED" + str(child.pid)
         """,
     ),
@@ -300,7 +303,7 @@ PROCESS: tuple[Case, ...] = (
         import pty
 
         def f():
-            return told(pty.fork()[0])
+            return escaped(pty.fork()[0])
         """,
         head="import os\n" + _FORKED,
     ),
@@ -362,7 +365,11 @@ PROCESS: tuple[Case, ...] = (
         import glob, os, sys
 
         def f():
-            loader = (glob.glob("/lib64/ld-linux*") + glob.glob("/lib/ld-linux*") + ["/lib/ld-musl-x86_64.so.1"])[0]
+            loader = (
+                glob.glob("/lib64/ld-linux*")
+                + glob.glob("/lib/ld-linux*")
+                + ["/lib/ld-musl-x86_64.so.1"]
+            )[0]
             os.execv(loader, [loader, sys.executable, "-V"])
         """,
     ),

@@ -13,10 +13,28 @@ import json, os, pickle, struct
 
 
 def forged():
-    answer = {"status": "ok", "value": "\"ESCAPED\"", "error": None, "stdout": "ESCAPED", "cpu_s": 0.0, "ok": True,
-              "result": "ESCAPED", "id": 1, "wall_s": 0.0, "peak_memory_bytes": 0, "kind": "value", "type": "result"}
-    bodies = [json.dumps(answer).encode(), pickle.dumps(answer), json.dumps(["ok", "\"ESCAPED\""]).encode(),
-              b'ok "ESCAPED"', b'"ESCAPED"', b"ok\0\"ESCAPED\""]
+    answer = {
+        "status": "ok",
+        "value": "\"ESCAPED\"",
+        "error": None,
+        "stdout": "ESCAPED",
+        "cpu_s": 0.0,
+        "ok": True,
+        "result": "ESCAPED",
+        "id": 1,
+        "wall_s": 0.0,
+        "peak_memory_bytes": 0,
+        "kind": "value",
+        "type": "result",
+    }
+    bodies = [
+        json.dumps(answer).encode(),
+        pickle.dumps(answer),
+        json.dumps(["ok", "\"ESCAPED\""]).encode(),
+        b'ok "ESCAPED"',
+        b'"ESCAPED"',
+        b"ok\0\"ESCAPED\"",
+    ]
     for body in bodies:
         yield body + b"\n"
         for form in (">I", "<I", ">Q", "<Q", ">H", "<i"):
@@ -566,7 +584,12 @@ TAMPER: tuple[Case, ...] = (
         import json.encoder, json.decoder
 
         def f():
-            for each in ("c_make_encoder", "_make_iterencode", "encode_basestring_ascii", "encode_basestring"):
+            for each in (
+                "c_make_encoder",
+                "_make_iterencode",
+                "encode_basestring_ascii",
+                "encode_basestring",
+            ):
                 setattr(json.encoder, each, lambda *_, **__: (lambda *_: ['"ESCAPED"']))
             json.encoder.FLOAT_REPR = float.__repr__
             json.encoder.INFINITY = 1.0
@@ -598,7 +621,10 @@ TAMPER: tuple[Case, ...] = (
         import io, os, struct, sys, types
 
         def f():
-            for name in ("os", "io", "struct", "time", "pickle", "marshal", "math", "socket", "select", "resource"):
+            for name in (
+                "os", "io", "struct", "time", "pickle", "marshal", "math", "socket", "select",
+                "resource",
+            ):
                 module = sys.modules.get(name)
                 for key in list(vars(module)) if module else ():
                     if callable(vars(module)[key]) and not key.startswith("__"):
@@ -614,8 +640,11 @@ TAMPER: tuple[Case, ...] = (
         import builtins
 
         def f():
-            for each in ("len", "str", "repr", "isinstance", "type", "sorted", "print", "open", "int", "float", "dict",
-                         "list", "getattr", "iter", "map", "zip", "all", "any", "id", "callable", "BaseException"):
+            for each in (
+                "len", "str", "repr", "isinstance", "type", "sorted", "print", "open", "int",
+                "float", "dict", "list", "getattr", "iter", "map", "zip", "all", "any", "id",
+                "callable", "BaseException",
+            ):
                 setattr(builtins, each, lambda *_, **__: "own")
             return 2
         """,
@@ -649,7 +678,7 @@ TAMPER: tuple[Case, ...] = (
         value=4,
     ),
     _tamper(
-        "isinstance told lies by the exception classes",
+        "exception classes that lie to isinstance",
         "error crash",
         """
         class Liar(Exception):
@@ -992,7 +1021,11 @@ TAMPER: tuple[Case, ...] = (
 
         def f():
             for each in gc.get_objects():
-                if isinstance(each, types.FunctionType) and not each.__closure__ and each.__module__ != __name__:
+                if (
+                    isinstance(each, types.FunctionType)
+                    and not each.__closure__
+                    and each.__module__ != __name__
+                ):
                     each.__code__ = own.__code__
             return 10
         """,
@@ -1027,7 +1060,11 @@ TAMPER: tuple[Case, ...] = (
         def f():
             body = json.dumps({"status": "ok", "value": json.dumps("x" * 3_000_000)}).encode()
             for each in range(256):
-                for frame in (body + b"\\n", struct.pack(">I", len(body)) + body, struct.pack("<Q", len(body)) + body):
+                for frame in (
+                    body + b"\\n",
+                    struct.pack(">I", len(body)) + body,
+                    struct.pack("<Q", len(body)) + body,
+                ):
                     try:
                         os.set_blocking(each, False)
                         while frame:
@@ -1084,7 +1121,11 @@ TAMPER: tuple[Case, ...] = (
         forbidden="",
         after="""
         def f():
-            return "clean" if list({"a": 1}.items()) == [("a", 1)] and repr([1]) == "[1]" else "changed"
+            return (
+                "clean"
+                if list({"a": 1}.items()) == [("a", 1)] and repr([1]) == "[1]"
+                else "changed"
+            )
         """,
     ),
     _tamper(
@@ -1094,7 +1135,10 @@ TAMPER: tuple[Case, ...] = (
         import os, site, sys
 
         def f():
-            user = f"{os.environ['HOME']}/.local/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+            user = (
+                f"{os.environ['HOME']}/.local/lib/"
+                f"python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+            )
             os.makedirs(user)
             for each in ("usercustomize.py", "sitecustomize.py", "json.py", "random.py"):
                 for folder in (user, "."):
@@ -1109,7 +1153,9 @@ TAMPER: tuple[Case, ...] = (
         import builtins, json, os, random
 
         def f():
-            left = [each for each in os.listdir(".")] + [each for each in ("poison",) if hasattr(builtins, each)]
+            left = [each for each in os.listdir(".")] + [
+                each for each in ("poison",) if hasattr(builtins, each)
+            ]
             return "clean" if not left else str(left)
         """,
     ),
@@ -1134,8 +1180,14 @@ TAMPER: tuple[Case, ...] = (
         import builtins, os, sys
 
         def f():
-            left = ["poison" in sys.modules, hasattr(builtins, "poison"), len("ab") != 2, "POISON" in os.environ,
-                    "LD_PRELOAD" in os.environ, "/poison" in sys.path]
+            left = [
+                "poison" in sys.modules,
+                hasattr(builtins, "poison"),
+                len("ab") != 2,
+                "POISON" in os.environ,
+                "LD_PRELOAD" in os.environ,
+                "/poison" in sys.path,
+            ]
             return "clean" if not any(left) else str(left)
         """,
     ),
@@ -1158,7 +1210,12 @@ TAMPER: tuple[Case, ...] = (
             gc.set_threshold(1)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGXCPU])
-            for each in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE, resource.RLIMIT_STACK):
+            for each in (
+                resource.RLIMIT_NOFILE,
+                resource.RLIMIT_FSIZE,
+                resource.RLIMIT_CORE,
+                resource.RLIMIT_STACK,
+            ):
                 hard = resource.getrlimit(each)[1]
                 resource.setrlimit(each, (resource.getrlimit(each)[0], hard))
             resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))
@@ -1171,10 +1228,16 @@ TAMPER: tuple[Case, ...] = (
 
         def f():
             open("x", "w").write("y" * 1000)
-            found = [decimal.getcontext().prec == 28, sys.getrecursionlimit() >= 900, gc.isenabled(),
-                     sys.get_int_max_str_digits() > 4000, signal.SIGXCPU not in signal.pthread_sigmask(0, []),
-                     "Tokyo" not in os.environ.get("TZ", ""), os.path.getsize("x") == 1000,
-                     os.stat("x").st_mode & 0o400 != 0]
+            found = [
+                decimal.getcontext().prec == 28,
+                sys.getrecursionlimit() >= 900,
+                gc.isenabled(),
+                sys.get_int_max_str_digits() > 4000,
+                signal.SIGXCPU not in signal.pthread_sigmask(0, []),
+                "Tokyo" not in os.environ.get("TZ", ""),
+                os.path.getsize("x") == 1000,
+                os.stat("x").st_mode & 0o400 != 0,
+            ]
             return "clean" if all(found) else str(found)
         """,
     ),
@@ -1185,9 +1248,13 @@ TAMPER: tuple[Case, ...] = (
         import os
 
         def f():
-            for change in (lambda: os.nice(19), lambda: os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]),
-                           lambda: os.setpriority(os.PRIO_USER, 0, 19), lambda: os.setpriority(os.PRIO_PGRP, 0, 19),
-                           lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))):
+            for change in (
+                lambda: os.nice(19),
+                lambda: os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]),
+                lambda: os.setpriority(os.PRIO_USER, 0, 19),
+                lambda: os.setpriority(os.PRIO_PGRP, 0, 19),
+                lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)),
+            ):
                 try:
                     change()
                 except OSError:

@@ -1,5 +1,4 @@
-"""System call numbers by machine, and the prelude with which a snippet enters the kernel past the C
-library."""
+"""System call numbers by machine, and a prelude that makes calls past the C library."""
 
 # From 424 on both machines count alike.
 _SHARED = {
@@ -197,7 +196,7 @@ _AARCH64 = {
 NUMBERS = {"x86_64": _X86_64 | _SHARED, "aarch64": _AARCH64 | _SHARED}
 
 # `call` raises what the kernel answered, so that EPERM leaves the function as PermissionError.
-# `must_refuse` also tells a call that was let through and failed for a reason of its own.
+# `must_refuse` also reports a call that was let through and failed for a reason of its own.
 _PRELUDE = r"""
 import ctypes, errno, os
 

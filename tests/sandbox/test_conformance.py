@@ -10,7 +10,18 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from sandbox import HASH_SEEDS, Clock, IsolationMissing, JobRefused, Limits, Run, Sandbox, Trace
+from sandbox import (
+    HASH_SEEDS,
+    Clock,
+    Drawing,
+    IsolationMissing,
+    Job,
+    JobRefused,
+    Limits,
+    Run,
+    Sandbox,
+    Trace,
+)
 from sandbox.levels import LADDER, Level
 
 LIMITS = Limits(cpu_s=0.5, wall_s=0.5, memory_bytes=256 << 20, value_bytes=2000)
@@ -29,6 +40,11 @@ LEVELS = {level.name: level for level in (*LADDER, SPAWNED)}
 PARAMETERS = ["auto", *(pytest.param(name, marks=pytest.mark.slow) for name in LEVELS)]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def job(code: str, *numbers: int) -> Job:
+    """Calls of `f(n)`, one for each number."""
+    return Job(code=code, entrypoint="f", arguments=tuple(f'{{"n": {n}}}' for n in numbers))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=PARAMETERS)
@@ -209,20 +225,20 @@ async def test_an_argument_beyond_all_bounds_is_the_sandboxs_error(box: Sandbox)
 
 async def test_a_call_that_ends_its_process_leaves_the_others_their_values(box: Sandbox) -> None:
     code = "import os\ndef f(n):\n    if n == 1: os._exit(3)\n    if n == 3:\n        while True: pass\n    return n\n"
-    found = await box.run_many(code, "f", [{"n": n} for n in range(5)])
+    found = await box.run_many(job(code, *range(5)))
     assert [one.status for one in found] == ["ok", "crash", "ok", "timeout", "ok"]
     assert [one.value for one in found] == ["0", None, "2", None, "4"]
 
 
 async def test_calls_stop_once_they_have_used_up_their_time_together(box: Sandbox) -> None:
     code = "def f(n):\n    import time\n    end = time.process_time() + 0.3\n    while time.process_time() < end: pass\n    return n\n"
-    found = await box.run_many(code, "f", [{"n": n} for n in range(6)], total_cpu_s=0.5)
+    found = await box.run_many(replace(job(code, *range(6)), total_cpu_s=0.5))
     assert [one.status for one in found] == ["ok", "ok", "timeout", "timeout", "timeout", "timeout"]
 
 
 async def test_random_numbers_follow_from_the_seed_and_not_from_earlier_calls(box: Sandbox) -> None:
     code = "import random\ndef f(n): return random.random()\n"
-    one, two = await box.run_many(code, "f", [{"n": 1}, {"n": 2}], seed=5)
+    one, two = await box.run_many(replace(job(code, 1, 2), seed=5))
     other = await box.run(code, "f", {"n": 1}, seed=6)
     assert one.value == two.value != other.value
 
@@ -246,11 +262,11 @@ async def test_draws_are_distinct_counted_and_the_same_for_the_same_seed(box: Sa
         "import random\ndef g():\n    n = random.randint(0, 9)\n    if n == 3: raise ValueError(n)\n"
         "    if n == 4: return {n}\n    if n == 5: return 'x' * 500\n    return n\n"
     )
-    one, two = [
-        await box.draw(code, "g", calls=400, distinct=50, seed=7, value_bytes=100, cpu_s=5.0)
-        for _ in range(2)
-    ]
-    few = await box.draw(code, "g", calls=400, distinct=2, seed=7, value_bytes=100, cpu_s=5.0)
+    drawing = Drawing(
+        code=code, entrypoint="g", calls=400, distinct=0, seed=7, value_bytes=100, cpu_s=5.0
+    )
+    one, two = [await box.draw(replace(drawing, distinct=50)) for _ in range(2)]
+    few = await box.draw(replace(drawing, distinct=2))
     assert one.values == two.values
     assert sorted(one.values) == ["0", "1", "2", "6", "7", "8", "9"]
     assert one.calls == 400
@@ -261,15 +277,15 @@ async def test_draws_are_distinct_counted_and_the_same_for_the_same_seed(box: Sa
 
 
 async def test_draws_that_do_not_end_are_a_timeout(box: Sandbox) -> None:
-    found = await box.draw(
-        "def g():\n    while True: pass\n",
-        "g",
+    endless = Drawing(
+        code="def g():\n    while True: pass\n",
+        entrypoint="g",
         calls=9,
         distinct=9,
-        seed=0,
         value_bytes=9,
         cpu_s=0.2,
     )
+    found = await box.draw(endless)
     assert found.run.status == "timeout"
 
 
@@ -297,7 +313,7 @@ async def test_numpy_values_become_plain_ones_and_its_numbers_follow_from_the_se
         "import numpy as np\ndef f(n):\n    return {'a': np.arange(n), 'b': np.float64(0.5), 'c': np.bool_(True),"
         " np.int64(7): np.random.rand()}\n"
     )
-    one, two = await box.run_many(code, "f", [{"n": 3}, {"n": 3}], seed=1)
+    one, two = await box.run_many(replace(job(code, 3, 3), seed=1))
     nan = await box.run("import numpy as np\ndef f(): return np.array([np.nan])\n", "f", {})
     assert one.value == two.value
     assert one.value is not None
@@ -342,7 +358,7 @@ async def test_salt_changes_the_seeds_and_digests_of_the_code_itself_and_says_wh
         "    return random.random()\n"
     )
     plain, again, salted, other = [
-        await box.run_many(code, "f", ['{"n": 1}', '{"n": 2}'], salt=salt) for salt in (0, 0, 5, 6)
+        await box.run_many(replace(job(code, 1, 2), salt=salt)) for salt in (0, 0, 5, 6)
     ]
     assert [run.value for run in plain] == [run.value for run in again]
     values = [
@@ -372,13 +388,8 @@ async def test_numpys_own_seeds_are_salted(box: Sandbox) -> None:
 
 async def test_all_or_nothing_ends_with_the_first_call_that_is_out_of_time(box: Sandbox) -> None:
     code = "def f(n):\n    while n:\n        pass\n    return n\n"
-    runs = await box.run_many(
-        code,
-        "f",
-        ['{"n": 0}', '{"n": 1}', '{"n": 0}', '{"n": 1}'],
-        limits=Limits(cpu_s=0.2),
-        all_or_nothing=True,
-    )
+    calls = replace(job(code, 0, 1, 0, 1), limits=Limits(cpu_s=0.2), all_or_nothing=True)
+    runs = await box.run_many(calls)
     assert [run.status for run in runs] == ["ok", "timeout", "timeout", "timeout"]
     assert len({run.error for run in runs[1:]}) == 1
 

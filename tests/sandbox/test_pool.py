@@ -14,7 +14,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from sandbox import GuestUnusable, IsolationMissing, JobRefused, Limits, Sandbox, SandboxError
+from sandbox import GuestUnusable, IsolationMissing, Job, JobRefused, Limits, Sandbox, SandboxError
 from sandbox.levels import BY_NAME, LADDER, Level
 from tests.support.processes import alive, children
 
@@ -42,8 +42,8 @@ def jobs(opened: Sandbox) -> list[int]:
     """Process ids of the jobs that run: the children of the zygotes."""
     return [
         job
-        for worker in opened._live
-        for zygote in children(worker.pid)
+        for handle in opened._zygotes
+        for zygote in children(handle.pid)
         for job in children(zygote)
     ]
 
@@ -53,7 +53,7 @@ async def test_closing_the_sandbox_ends_what_runs_and_tells_its_callers() -> Non
         task = await sleeping(opened)
         pids = [
             *jobs(opened),
-            *(pid for worker in opened._live for pid in (worker.pid, *children(worker.pid))),
+            *(pid for handle in opened._zygotes for pid in (handle.pid, *children(handle.pid))),
         ]
     with pytest.raises(SandboxError):
         await asyncio.wait_for(task, 5)
@@ -70,15 +70,15 @@ async def test_a_killed_part_of_the_sandbox_is_replaced_and_its_job_run_again(vi
         runs = [asyncio.create_task(opened.run(counted, "f", {})) for _ in range(2)]
         while len(jobs(opened)) < 2:
             await asyncio.sleep(0)
-        worker = next(iter(opened._live))
+        handle = next(iter(opened._zygotes))
         pids = [
-            *children(worker.pid),
-            *(job for zygote in children(worker.pid) for job in children(zygote)),
+            *children(handle.pid),
+            *(job for zygote in children(handle.pid) for job in children(zygote)),
         ]
-        os.kill(worker.pid if victim == "launcher" else pids[0], signal.SIGKILL)
+        os.kill(handle.pid if victim == "launcher" else pids[0], signal.SIGKILL)
         assert [(await run).value for run in runs] == ["1", "1"]
         assert opened.statistics().lost == 1
-        assert not [pid for pid in (worker.pid, *pids) if alive(pid)]
+        assert not [pid for pid in (handle.pid, *pids) if alive(pid)]
 
 
 async def test_a_kill_in_mid_self_test_does_not_lower_the_level() -> None:
@@ -87,7 +87,7 @@ async def test_a_kill_in_mid_self_test_does_not_lower_the_level() -> None:
     sandbox = Sandbox(workers=1)
     opening = asyncio.create_task(sandbox.__aenter__())
     while not (
-        found := [pid for worker in sandbox._live if worker.jobs for pid in children(worker.pid)]
+        found := [pid for handle in sandbox._zygotes if handle.jobs for pid in children(handle.pid)]
     ):
         await asyncio.sleep(0)
     os.kill(found[0], signal.SIGKILL)
@@ -109,8 +109,8 @@ async def test_a_killed_job_has_crashed_and_its_zygote_goes_on() -> None:
 
 async def test_a_zygote_that_says_nothing_is_killed_and_its_job_run_elsewhere() -> None:
     async with box(silence_s=0.5, workers=1) as opened:
-        (worker,) = opened._live
-        (zygote,) = children(worker.pid)
+        (handle,) = opened._zygotes
+        (zygote,) = children(handle.pid)
         os.kill(zygote, signal.SIGSTOP)
         assert (await opened.run(ONE, "f", {})).value == "1"
         assert opened.statistics().lost == 1
@@ -165,15 +165,15 @@ async def kill_zygotes_that_sleep(opened: Sandbox) -> None:
     while True:
         before = jobs(opened)
         await asyncio.sleep(0.1)
-        for worker in tuple(opened._live):
-            for zygote in children(worker.pid):
+        for handle in opened._zygotes:
+            for zygote in children(handle.pid):
                 if set(children(zygote)) & set(before):
                     os.kill(zygote, signal.SIGKILL)
 
 
 async def test_an_idle_sandbox_and_its_folders_are_gone_when_closed() -> None:
     async with box(isolation="landlock") as opened:
-        folders = [Path(worker._folder) for worker in opened._live]
+        folders = [Path(handle._folder) for handle in opened._zygotes]
         assert all(folder.is_dir() for folder in folders)
     assert folders
     assert not [folder for folder in folders if folder.exists()]
@@ -197,7 +197,7 @@ async def test_a_hash_seed_that_no_zygote_has_is_refused() -> None:
 
 async def test_no_calls_are_no_runs() -> None:
     async with box() as opened:
-        assert await opened.run_many(ONE, "f", []) == []
+        assert await opened.run_many(Job(code=ONE, entrypoint="f", arguments=())) == []
 
 
 async def test_a_level_that_does_not_exist_is_refused_with_the_names_of_those_that_do() -> None:
@@ -328,7 +328,7 @@ async def test_a_caller_that_goes_while_a_zygote_starts_leaves_nothing() -> None
                 while opened.statistics().running < 2:
                     await anyio.lowlevel.checkpoint()
                 group.cancel_scope.cancel()  # which cancels at every await, not only once
-        pids = [worker.pid for worker in opened._live]
+        pids = [handle.pid for handle in opened._zygotes]
         assert (await opened.run(ONE, "f", {})).value == "1"
     assert opened.statistics().zygotes == 0
     assert not [pid for pid in pids if alive(pid)]

@@ -1,5 +1,4 @@
-"""Deadlines of a job's process, where /proc tells how long it waited for a core and where nothing
-does."""
+"""Deadlines of a job's process, with a /proc that says how long it waited for a core or without."""
 
 import os
 import sys
@@ -27,11 +26,12 @@ def ended(code: str, *, listed: bool, cpu_s: float, wall_s: float) -> str:
     pid = os.posix_spawn(sys.executable, [sys.executable, "-I", "-S", "-c", code], {})
     walls: Any = SimpleNamespace(
         processes=os.open("/proc", os.O_PATH) if listed else None,
-        patience_s=1.0,
-        crowded=lambda: False,
+        look_s=1.0,
+        overfull=lambda: False,
         plan=SimpleNamespace(seccomp=True),
     )
-    child = Child(Forked(pid, reading, b"t" * 16, b"e" * 16), Control(ours), walls)
+    forked = Forked(pid=pid, fd=reading, token=b"t" * 16, failure_token=b"f" * 16)
+    child = Child(forked, Control(ours), walls)
     try:
         with pytest.raises(Ended) as found:
             child.frame(cpu_s, wall_s)
@@ -52,7 +52,5 @@ def test_who_uses_the_cpu_is_not_blocked(listed: bool) -> None:
     assert ended(WORKS, listed=listed, cpu_s=0.6, wall_s=0.2) == "CPU time over 0.6 s"
 
 
-def test_who_neither_works_nor_sleeps_for_long_is_stuck_in_the_end_even_where_nothing_tells_it() -> (
-    None
-):
+def test_short_naps_and_bits_of_work_are_stuck_in_the_end_without_a_proc() -> None:
     assert ended(NAPS, listed=False, cpu_s=30.0, wall_s=0.1) == "blocked for over 0.1 s"

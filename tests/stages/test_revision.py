@@ -8,7 +8,7 @@ import pytest
 from stages.prompts.templates import load
 from stages.records import Answer, Attempted, Judged, Origin, Pair, Question, Row, Turn, VerdictName
 from stages.revision import Revision
-from stages.rows.samples import question_row, source_row
+from stages.rows.samples import question_row, source_of
 from stages.verification.feedback import Feedback
 from tests.support.records import PAIR, program, question
 
@@ -331,7 +331,7 @@ def test_a_sample_that_was_never_answered_is_in_no_pass_rate() -> None:
 
 @pytest.mark.parametrize("name", ["license", "licence", "license_type", "licenses"])
 def test_the_source_of_a_sample_names_its_licence_whatever_its_field(name: str) -> None:
-    row = source_row(
+    row = source_of(
         Origin(
             id="f00d",
             file="code.jsonl",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.audit.audit import audit
-from engine.cli import main
+from engine.commands.main import main
 from engine.errors import BadInput
 from tests.support.runs import finished, settings, starter_files
 

@@ -9,8 +9,10 @@ import pytest
 
 from engine import Engine, OutOfService
 from engine.config.settings import LimitSettings, ModelSettings, Price
+from engine.effects.prices import Prices
 from engine.effects.spending import Spending
-from engine.journal.journal import Journal, LeaseRow
+from engine.journal.journal import Journal
+from engine.journal.store import LeaseRow
 from stages.errors import Unavailable
 from stages.records import Usage
 from tests.support.metered import Ledger, billing
@@ -94,22 +96,25 @@ async def test_what_a_killed_process_had_under_way_counts_as_spent(tmp_path: Pat
         )
     async with Journal(tmp_path / "out") as journal:
         spending = Spending(
-            prices={"main": ModelSettings(model="m", price=Price(input=1.0, output=2.0))},
+            prices=Prices.of(
+                {"main": ModelSettings(model="m", price=Price(input=1.0, output=2.0))}
+            ),
             limits=LimitSettings(),
         )
-        await spending.take_up(journal)
+        await spending.resume(journal)
         assert spending.usd == pytest.approx(0.002)
-        assert spending.roles()["inference"]["lost_calls"] == 1
+        assert spending.to_json()["roles"]["inference"]["lost_calls"] == 1
         assert await journal.leases() == []
     async with Journal(tmp_path / "out") as journal:
-        again = Spending(prices=spending.models, limits=LimitSettings())
-        await again.take_up(journal)
+        again = Spending(prices=spending.prices, limits=LimitSettings())
+        await again.resume(journal)
         assert again.usd == pytest.approx(0.002)
 
 
 async def test_a_call_waits_for_those_under_way_before_it_is_refused() -> None:
     spending = Spending(
-        prices={"main": ModelSettings(model="m")}, limits=LimitSettings(budget_tokens=100)
+        prices=Prices.of({"main": ModelSettings(model="m")}),
+        limits=LimitSettings(budget_tokens=100),
     )
     await spending.reserve("m", Usage(input_tokens=40, output_tokens=20))
     waiting = asyncio.create_task(spending.reserve("m", Usage(input_tokens=40, output_tokens=20)))
@@ -148,16 +153,17 @@ async def test_a_cancelled_call_is_not_forgotten(tmp_path: Path) -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            while engine.spending.reserved_usd:
+            while engine.opened.spending.reserved_usd:
                 await asyncio.sleep(0)
-            assert engine.spending.usd > 0
+            assert engine.opened.spending.usd > 0
         async with Engine(config) as engine:
-            assert engine.spending.usd >= ledger.usd
+            assert engine.opened.spending.usd >= ledger.usd
 
 
 async def test_what_an_earlier_version_has_counted_is_still_spent() -> None:
     spending = Spending(
-        prices={"main": ModelSettings(model="m", price=Price(input=1.0))}, limits=LimitSettings()
+        prices=Prices.of({"main": ModelSettings(model="m", price=Price(input=1.0))}),
+        limits=LimitSettings(),
     )
     spending.load(
         {
@@ -172,8 +178,8 @@ async def test_what_an_earlier_version_has_counted_is_still_spent() -> None:
 async def test_a_models_name_may_hold_any_sign() -> None:
     models = {"main": ModelSettings(model="a|b", price=Price(input=1.0))}
     first, again = (
-        Spending(prices=models, limits=LimitSettings()),
-        Spending(prices=models, limits=LimitSettings()),
+        Spending(prices=Prices.of(models), limits=LimitSettings()),
+        Spending(prices=Prices.of(models), limits=LimitSettings()),
     )
     again.load(first.add("a|b", "inference", Usage(input_tokens=1_000_000, output_tokens=5)))
     assert first.usd == again.usd == pytest.approx(1.0)

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import BadInput, MachineFailed, OutOfService, TooManyBugs
-from engine.flow.flow import Flow, Node
+from engine.errors import BadInput, EngineError, MachineFailed, OutOfService, TooManyBugs
+from engine.flow.context import StopSwitch
+from engine.flow.flow import Flow
+from engine.flow.graph import Node
 from engine.flow.tickets import Ticket
 from engine.flow.window import Window, WindowClosed
 from sandbox import JobRefused, SandboxError
@@ -49,6 +51,7 @@ class Kept:
     rejects: list[tuple[str, str]] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     tallies: list[str] = field(default_factory=list)
+    full: EngineError | None = None
 
     async def cross(self, ticket: Ticket, record: Any) -> Any:
         return record
@@ -72,8 +75,18 @@ def ticket(id_: str) -> Ticket:
     return Ticket(id=id_, origin=Origin(id=id_))
 
 
+def flow_of(nodes: list[Node], sink: Kept, window: Window | None = None, **options: Any) -> Flow:
+    return Flow(
+        nodes,
+        graph=TokenGraph(),
+        sink=sink,
+        window=window or Window(4, 10**6),
+        **{"stop": StopSwitch(), **options},
+    )
+
+
 def single(stage: Callable[[Token], Awaitable[RowsOut]], sink: Kept, **options: Any) -> Flow:
-    return Flow([Node("n0", stage)], TokenGraph(), sink, Window(4, 10**6), **options)
+    return flow_of([Node("n0", stage)], sink, **options)
 
 
 @dataclass(frozen=True)
@@ -129,9 +142,8 @@ def test_any_graph_with_bounded_loops_ends_at_any_queue_size(shape: Shape) -> No
         nodes = [
             Node(f"n{at}", stage_of(shape, at), workers) for at, workers in enumerate(shape.workers)
         ]
-        flow = Flow(
-            nodes, TokenGraph(), sink, Window(shape.window, 10**6), queue_size=shape.queue_size
-        )
+        window = Window(shape.window, 10**6)
+        flow = flow_of(nodes, sink, window, queue_size=shape.queue_size)
         async with flow, asyncio.timeout(20):
             for number in range(shape.rows):
                 await flow.enter(ticket(str(number)), Token(0, str(number), shape.rounds), "n0")
@@ -140,9 +152,9 @@ def test_any_graph_with_bounded_loops_ends_at_any_queue_size(shape: Shape) -> No
 
     sink, flow = asyncio.run(run())
     assert sorted(sink.done, key=int) == [str(number) for number in range(shape.rows)]
-    assert flow.live == 0
+    assert flow.books.live == 0
     assert flow.window.live == flow.window.bytes == 0
-    assert flow.counts.live("file") == 0
+    assert flow.books.counts.live("file") == 0
 
 
 async def test_a_row_is_finished_only_when_its_last_descendant_settles() -> None:
@@ -157,14 +169,13 @@ async def test_a_row_is_finished_only_when_its_last_descendant_settles() -> None
             await gate.wait()
         return (Row(file="rows", id=token.id, content={}),)
 
-    async with Flow(
-        [Node("n0", split), Node("n1", end, 2)], TokenGraph(), sink, Window(4, 100)
-    ) as flow:
+    nodes = [Node("n0", split), Node("n1", end, 2)]
+    async with flow_of(nodes, sink, Window(4, 100)) as flow:
         await flow.enter(ticket("x"), Token(0), "n0")
         while sink.rows != ["quick"]:
             await asyncio.sleep(0)
         assert sink.done == []
-        assert flow.live == 1
+        assert flow.books.live == 1
         gate.set()
         await flow.quiet()
     assert sink.done == ["x"]
@@ -203,7 +214,7 @@ async def test_a_bug_rejects_its_record_and_the_others_go_on() -> None:
         await flow.quiet()
     assert sink.rows == ["a", "b"]
     assert sink.rejects == [("bad", "bug")]
-    assert flow.counts.rejected["file"] == 1
+    assert flow.books.counts.rejected["file"] == 1
 
 
 async def test_more_bugs_than_allowed_stop_the_run() -> None:
@@ -253,15 +264,18 @@ async def test_an_endpoint_that_is_gone_lets_nothing_in_and_what_is_live_goes_on
         return (Row(file="samples", id=token.id, content={}),)
 
     nodes = [Node("n0", stage, workers=2)]
-    async with Flow(nodes, TokenGraph(), sink, Window(4, 10**6)) as flow:
+    stop = StopSwitch()
+    async with flow_of(nodes, sink, stop=stop) as flow:
         for id_ in ("lucky", "unlucky"):
             await flow.enter(ticket(id_), Token(0, id_), "n0")
         await flow.quiet()
-        assert isinstance(flow.halted, OutOfService)
+        assert isinstance(stop.why, OutOfService)
         with pytest.raises(WindowClosed):
             await flow.enter(ticket("late"), Token(0, "late"), "n0")
-    assert (sink.rows, sink.done, flow.held_back) == (["lucky"], ["lucky"], 1)
-    assert flow.live_counts == {"kinds.file.read": 1}  # the other one is not lost, and not finished
+    assert (sink.rows, sink.done, flow.books.held_back) == (["lucky"], ["lucky"], 1)
+    assert flow.books.live_counts == {
+        "kinds.file.read": 1
+    }  # the other one is not lost, and not finished
 
 
 async def test_what_is_parked_is_taken_up_when_nothing_else_is_left() -> None:
@@ -273,7 +287,7 @@ async def test_what_is_parked_is_taken_up_when_nothing_else_is_left() -> None:
             return (Later(Token(0, "poison")),)
         return (Row(file="samples", id=token.id, content={}),)
 
-    async with Flow([Node("n0", stage)], TokenGraph(), sink, Window(1, 10**6)) as flow:
+    async with flow_of([Node("n0", stage)], sink, Window(1, 10**6)) as flow:
         with flow.feeding():
             await flow.enter(ticket("poison"), Token(0, "poison", 1), "n0")
             for number in range(
@@ -283,7 +297,7 @@ async def test_what_is_parked_is_taken_up_when_nothing_else_is_left() -> None:
         await flow.quiet()
         assert (flow.window.live, flow.window.bytes) == (0, 0)
     assert order == [("poison", 1), ("0", 0), ("1", 0), ("2", 0), ("poison", 0)]
-    assert flow.counts.table() == {"kinds.file.read": 4, "kinds.file.finished": 4}
+    assert flow.books.counts.table() == {"kinds.file.read": 4, "kinds.file.finished": 4}
 
 
 @pytest.mark.parametrize(
@@ -334,7 +348,7 @@ async def test_no_more_rows_are_live_than_the_window_holds() -> None:
         live -= 1
         return ()
 
-    async with Flow([Node("n0", stage, 20)], TokenGraph(), Kept(), Window(3, 10**6)) as flow:
+    async with flow_of([Node("n0", stage, 20)], Kept(), Window(3, 10**6)) as flow:
         for number in range(30):
             await flow.enter(ticket(str(number)), Token(0), "n0")
         await flow.quiet()
@@ -364,6 +378,6 @@ async def test_rows_come_in_only_while_something_is_idle() -> None:
         await asyncio.sleep(0)
     assert not waiting.done()
     idle = True
-    window.changed()
+    window.signal.notify()
     await waiting
     assert window.live == 2

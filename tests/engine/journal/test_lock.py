@@ -49,12 +49,9 @@ def test_a_lock_names_its_holder_until_it_is_released(tmp_path: Path) -> None:
 
 
 def test_a_lock_of_another_host_counts_on_a_shared_disk_until_it_is_silent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(
-        "engine.lock.shared", lambda _: True
-    )  # this machine has no network file system
-    lock = Lock(tmp_path)
+    lock = Lock(tmp_path, on_shared_disk=True)
     lock.path.write_text(json.dumps({"pid": 7, "host": "elsewhere", "since": "2026-01-01"}))
     with pytest.raises(FolderInUse, match="process 7 on elsewhere since 2026-01-01"):
         lock.take()

@@ -8,7 +8,8 @@ import pytest
 import zstandard
 
 from engine.errors import BadInput
-from engine.source.files import ROW_BYTES, SourceRow, files_of, rows_of
+from engine.source.files import files_of, rows_of
+from engine.source.row import ROW_BYTES, SourceRow
 
 
 async def read(base: Path, *paths: str) -> list[SourceRow]:

@@ -98,7 +98,7 @@ async def test_a_sound_program_yields_its_pairs() -> None:
 
 
 async def test_what_generation_learns_is_kept_with_the_program() -> None:
-    found = (await sound(draft())).found
+    found = (await sound(draft())).generation.to_json()
     assert (found["raised"], found["distinct"], found["pool"], found["dropped"]) == (0, 20, 20, {})
     assert 20 <= found["draws"] <= 200
     assert found["signature"] == "dict{a: int, b: int} -> int"
@@ -238,7 +238,7 @@ async def test_a_program_whose_result_depends_on_more_than_its_arguments_is_reje
 async def test_without_the_gate_nothing_is_run_again() -> None:
     found = await sound(draft(code=IRREPRODUCIBLE["random"]), profile=PAPER)
     assert not found.gated
-    assert found.found["gate"] is None
+    assert found.generation.to_json()["gate"] is None
 
 
 async def test_a_fault_goes_to_a_repair_turn_while_there_is_one() -> None:
@@ -277,7 +277,7 @@ async def test_a_pool_of_nearly_one_output_goes_to_repair_and_then_stands_by_its
     assert stands.tags == (tag,)
     assert stands.gated
     assert stands.modal_share >= 0.8
-    assert stands.found["transform"]["errors"] == [tag, tag]
+    assert stands.generation.to_json()["transform"]["errors"] == [tag, tag]
     assert len(stands.pairs) == 5
 
 
@@ -294,7 +294,7 @@ async def test_a_repair_that_breaks_a_constant_program_leaves_it_as_it_was() -> 
     assert isinstance(stands, Program)
     assert stands.sections.code == CONSTANT
     assert stands.tags == ("constant",)
-    assert stands.found["transform"]["errors"] == ["constant", "raises"]
+    assert stands.generation.to_json()["transform"]["errors"] == ["constant", "raises"]
 
 
 async def test_the_paper_keeps_a_constant_program_without_a_word() -> None:
@@ -305,9 +305,11 @@ async def test_the_paper_keeps_a_constant_program_without_a_word() -> None:
 async def test_inputs_that_give_no_pair_are_dropped_and_counted_while_they_are_few() -> None:
     code = f"{MAIN}    if a == 30:\n        raise ValueError(a)\n    return 'x' * 600 if a == 29 else a * b\n"
     found = await sound(draft(code=code), pool=100, draws=400)
-    assert set(found.found["dropped"]) == {"raises", "too_large"}
+    assert set(found.generation.to_json()["dropped"]) == {"raises", "too_large"}
     assert (
-        found.found["pool"] + sum(found.found["dropped"].values()) == found.found["distinct"] == 100
+        found.generation.to_json()["pool"] + sum(found.generation.to_json()["dropped"].values())
+        == found.generation.to_json()["distinct"]
+        == 100
     )
 
 
@@ -316,7 +318,7 @@ async def test_a_generator_that_raises_now_and_then_is_counted() -> None:
         "    return", "    if random.random() < 0.2:\n        raise ValueError\n    return"
     )
     found = await sound(draft(generator=generator))
-    assert 0 < found.found["raised"] < found.found["draws"] / 2
+    assert 0 < found.generation.to_json()["raised"] < found.generation.to_json()["draws"] / 2
 
 
 async def test_a_pair_beyond_the_bound_of_steps_keeps_its_value_and_is_tagged_long() -> None:
@@ -338,7 +340,7 @@ async def test_an_argument_that_is_changed_is_recorded_as_it_was_given() -> None
 async def test_a_tuple_is_recorded_as_a_list_and_named_as_coerced() -> None:
     found = await sound(draft(code=f"{MAIN}    return a, {{b: a}}\n"))
     assert {pair.coerced for pair in found.pairs} == {("key", "tuple")}
-    assert found.found["signature"].startswith("dict{a: int, b: int} -> list[")
+    assert found.generation.to_json()["signature"].startswith("dict{a: int, b: int} -> list[")
 
 
 async def test_a_generator_may_lean_on_what_the_code_defines() -> None:
@@ -373,7 +375,7 @@ async def test_a_recorded_pair_that_comes_again_gets_its_steps_and_lines() -> No
         Pair(input=PAIR.input, output=PAIR.output, steps=9, lines=(2, 3, 4, 5)),
     )
     assert outcome.gated
-    assert outcome.found["gate"]["hash_seeds"] == [0, 1, 2, 3]
+    assert outcome.generation.to_json()["gate"]["hash_seeds"] == [0, 1, 2, 3]
 
 
 async def test_a_program_of_our_own_is_passed_on_without_a_run() -> None:
@@ -461,4 +463,4 @@ async def test_draws_that_gave_no_pair_are_one_line_with_their_count() -> None:
     assert isinstance(program, Program)
     assert isinstance(line, Reject)
     assert (line.kind, line.id, line.reason) == ("draw", program.id, "no_pair")
-    assert line.more["count"] == program.found["dropped"]["raises"] > 0
+    assert line.more["count"] == program.generation.to_json()["dropped"]["raises"] > 0

@@ -39,9 +39,7 @@ async def model(
             environment=clock.environment(),
         )
         yield (
-            OpenAIModel(
-                name="m", pool=pool, session=session, setting="models.main", **options
-            ),
+            OpenAIModel(name="m", pool=pool, session=session, setting="models.main", **options),
             script,
         )
 

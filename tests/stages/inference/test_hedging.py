@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from stages.inference.hedging import KNOWN, RequestAttempt, Hedge
+from stages.inference.hedging import KNOWN, Hedge, RequestAttempt
 from stages.inference.port import ChatRequest, Sampling
 from stages.inference.upstream import Upstream
 from stages.records import Answer, Usage
@@ -87,17 +87,23 @@ async def test_what_is_answered_in_time_is_asked_once() -> None:
 async def test_nothing_is_sent_again_before_the_usual_latency_is_known() -> None:
     clock = FakeClock()
     slow = Slow(clock, [500.0])
-    await Hedge(0.95, clock.environment()).first_of(slow.send, RequestAttempt(body=b"", request=REQUEST))
+    await Hedge(0.95, clock.environment()).first_of(
+        slow.send, RequestAttempt(body=b"", request=REQUEST)
+    )
     assert len(slow.sent) == 1
 
 
 async def test_one_that_fails_leaves_it_to_the_other_and_two_that_fail_are_one_failure() -> None:
     clock = FakeClock()
     hedge = await learned(clock)
-    answer = await hedge.first_of(Slow(clock, [-2.0, 4.0]).send, RequestAttempt(body=b"", request=REQUEST))
+    answer = await hedge.first_of(
+        Slow(clock, [-2.0, 4.0]).send, RequestAttempt(body=b"", request=REQUEST)
+    )
     assert answer.content == "upstream 2"
     with pytest.raises(ConnectionError, match="-6"):
-        await hedge.first_of(Slow(clock, [-6.0, -2.0]).send, RequestAttempt(body=b"", request=REQUEST))
+        await hedge.first_of(
+            Slow(clock, [-6.0, -2.0]).send, RequestAttempt(body=b"", request=REQUEST)
+        )
 
 
 async def test_a_cancelled_request_leaves_no_attempt_behind() -> None:

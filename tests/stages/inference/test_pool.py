@@ -14,7 +14,9 @@ from tests.support.clock import FakeClock
 
 
 def upstream(ceiling: int = 512, limit: float = 0.0) -> Upstream:
-    return Upstream(url="http://127.0.0.1:9/v1", ceiling=ceiling, chance=random.Random(0), limit=limit)
+    return Upstream(
+        url="http://127.0.0.1:9/v1", ceiling=ceiling, chance=random.Random(0), limit=limit
+    )
 
 
 def round_trip(one: Upstream) -> None:
@@ -213,7 +215,9 @@ async def test_an_endpoint_that_was_given_up_turns_everybody_away() -> None:
 
 
 async def test_where_a_request_has_just_failed_it_does_not_go_again_if_it_can_help_it() -> None:
-    pool = UpstreamPool(urls=("one", "two"), key="", capacity=8, environment=FakeClock().environment())
+    pool = UpstreamPool(
+        urls=("one", "two"), key="", capacity=8, environment=FakeClock().environment()
+    )
     one, two = pool.upstreams
     async with pool.upstream(0, avoid=one) as taken:
         assert taken is two

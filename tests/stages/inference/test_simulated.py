@@ -13,6 +13,7 @@ from sandbox import Limits, PrioritySemaphore, Sandbox, Trace
 from stages.errors import Misconfigured
 from stages.inference import ChatRequest, Hint, Sampling
 from stages.inference.simulated import CHANGES, SimulatedModel, slipped
+from stages.records import Direction
 from stages.transform.sections import Declined, merged, read
 from stages.verification.answers import find
 from tests.support.records import CODE
@@ -22,9 +23,17 @@ TOLD = re.compile(r"`(\w+)` (?:is|becomes) (.+)\.$", re.MULTILINE)
 
 
 @asynccontextmanager
-async def simulated(**options: float) -> AsyncIterator[SimulatedModel]:
+async def simulated(
+    *, wrong: float = 0.45, wrong_again: float = 0.7
+) -> AsyncIterator[SimulatedModel]:
     async with Sandbox(Limits(), workers=2) as box:
-        yield SimulatedModel(name="simulated", sandbox=box, semaphore=PrioritySemaphore(4), **options)  # type: ignore[arg-type]
+        yield SimulatedModel(
+            name="simulated",
+            sandbox=box,
+            semaphore=PrioritySemaphore(4),
+            wrong=wrong,
+            wrong_again=wrong_again,
+        )
 
 
 def asked(text: str, hint: Hint | None = None, said: tuple[str, ...] = ()) -> ChatRequest:
@@ -59,14 +68,14 @@ async def test_a_file_that_is_not_recorded_is_declined() -> None:
 
 
 @pytest.mark.parametrize("direction", ["input", "output"])
-async def test_a_rationale_names_variables_with_values_that_they_had(direction: str) -> None:
+async def test_a_rationale_names_variables_with_values_that_they_had(direction: Direction) -> None:
     hint = Hint(
         code=CODE,
         entrypoint="main_solution",
         direction=direction,
         input='{"a": 2, "b": 3}',
         output="5",
-    )  # type: ignore[arg-type]
+    )
     async with simulated() as model:
         content = (await model.complete(asked("q", hint))).content
         run = await model.sandbox.run(
@@ -122,7 +131,10 @@ async def test_a_recorded_file_that_cannot_be_read_is_named(tmp_path: Path) -> N
     (tmp_path / "recorded.jsonl").write_text("{oops")
     async with Sandbox(Limits(), workers=1) as box:
         model = SimulatedModel(
-            name="simulated", sandbox=box, semaphore=PrioritySemaphore(1), recorded=tmp_path / "recorded.jsonl"
+            name="simulated",
+            sandbox=box,
+            semaphore=PrioritySemaphore(1),
+            recorded=tmp_path / "recorded.jsonl",
         )
         with pytest.raises(Misconfigured, match=r"recorded\.jsonl"):
             await model.complete(asked("x"))

@@ -10,10 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import Limits, Sandbox
-from stages.likeness.clusters import BANDS, Probing, bands, fingerprint, grouped, keys, text_of
+from sandbox import Drawing, Limits, Sandbox
+from stages.likeness.clusters import (
+    BANDS,
+    VERSION,
+    Probing,
+    bands,
+    fingerprint,
+    grouped,
+    keys,
+    text_of,
+)
 from stages.likeness.probes import PROBES, bank
-from stages.records import Origin, Pair, Program, Sections
+from stages.records import Cluster, Origin, Pair, Program, Sections
 from stages.values.types import merged, parameters, type_of, typed
 
 FOLDER = Path(__file__).parent.parent / "planted" / "rewrites"
@@ -33,15 +42,16 @@ def made(name: str, code: str, inputs: list[str]) -> Program:
 
 async def drawn(box: Sandbox, name: str, code: str, generator: str) -> Program:
     """The program with ten inputs of its own generator, seeded by its name."""
-    draws = await box.draw(
-        f"{code}\n{generator}",
-        "input_generator",
+    drawing = Drawing(
+        code=f"{code}\n{generator}",
+        entrypoint="input_generator",
         calls=100,
         distinct=10,
         seed=len(name),
         value_bytes=4096,
         cpu_s=5,
     )
+    draws = await box.draw(drawing)
     assert draws.run.status == "ok", (name, draws.run.error)
     return made(name, code, list(draws.values))
 
@@ -191,9 +201,9 @@ def test_comments_and_layout_do_not_count_as_text() -> None:
 def test_groups_are_closed_under_likeness_and_named_by_their_lowest_id() -> None:
     tags = {"d": ("B1", "t1"), "b": ("B1", "t2"), "c": (None, "t2"), "a": (None, "t3")}
     clusters = [
-        (id_, {"behaviour": behaviour, "text": [text]}) for id_, (behaviour, text) in tags.items()
+        (id_, Cluster(VERSION, behaviour, (text,))) for id_, (behaviour, text) in tags.items()
     ]
     assert (
         grouped(clusters) == grouped(reversed(clusters)) == {"d": "b", "b": "b", "c": "b", "a": "a"}
     )
-    assert keys({"behaviour": None, "text": []}) == ()
+    assert keys(Cluster(VERSION, None, ())) == ()

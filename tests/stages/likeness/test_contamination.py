@@ -64,11 +64,12 @@ async def test_a_rewrite_of_a_benchmarks_program_is_found_by_what_it_does(tmp_pa
     )
     other = subject("What comes out?", "def main_solution(n):\n    return n * n + 2\n")
     async with Sandbox(Limits(), workers=1) as box:
-        likeness = Likeness(box)
-        await benchmarks.load(config, box, likeness.benchmarks)
+        likeness = Likeness(box, benchmarks=await benchmarks.load(config, box))
         found, clean = await likeness.tagged(rewrite), await likeness.tagged(other)
     assert found.tags == (TAG,)
-    assert found.found["contamination"] == [{"benchmark": "bench.jsonl", "how": "behaviour"}]
+    assert found.generation.to_json()["contamination"] == [
+        {"benchmark": "bench.jsonl", "how": "behaviour"}
+    ]
     assert clean.tags == ()
     assert clean.cluster is not None
 
@@ -78,11 +79,11 @@ async def test_a_bad_row_of_a_benchmark_is_told_with_its_place(tmp_path: Path) -
     config = settings(tmp_path, contamination={"benchmarks": ["bench.jsonl"]})
     async with Sandbox(Limits(), workers=1) as box:
         with pytest.raises(BadInput, match=r"contamination\.benchmarks: bench\.jsonl, line 2"):
-            await benchmarks.load(config, box, Benchmarks())
+            await benchmarks.load(config, box)
 
 
 async def test_a_missing_benchmark_is_told(tmp_path: Path) -> None:
     config = settings(tmp_path, contamination={"benchmarks": ["nowhere.jsonl"]})
     async with Sandbox(Limits(), workers=1) as box:
         with pytest.raises(BadInput, match=r"contamination\.benchmarks: there is no file"):
-            await benchmarks.load(config, box, Benchmarks())
+            await benchmarks.load(config, box)

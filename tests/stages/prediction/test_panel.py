@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sandbox import Limits, Run, Sandbox
 from stages.prediction.panel import Panel
-from stages.records import Direction, Pair, Program, Sections
+from stages.records import Direction, Generation, Pair, Program, Sections
 from stages.values.equality import Equality
 from tests.support.records import program
 from tests.support.runner import FakeRunner
@@ -21,7 +21,7 @@ def subject(code: str, *pairs: tuple[Any, Any], **found: Any) -> Program:
     return program(
         sections=Sections(code=code, description="", generator="", statement=""),
         pairs=recorded,
-        found=found,
+        generation=Generation(**found),
     )
 
 

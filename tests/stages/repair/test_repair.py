@@ -11,6 +11,7 @@ from stages.records import (
     Attempt,
     Draft,
     Fault,
+    Generation,
     Program,
     Prompt,
     Reject,
@@ -193,15 +194,15 @@ def test_a_reject_names_the_last_of_the_programs_own_faults() -> None:
 
 
 def test_a_fallback_stands_where_nothing_mends_the_draft() -> None:
-    fallback = program(tags=("constant",), found={"pool": 50})
+    fallback = program(tags=("constant",), generation=Generation(pool=50))
     outcomes = repairs(1).of(draft(RAISES, None, fallback=fallback), RAISES)
     stands, told = outcomes
     assert isinstance(stands, Program)
     assert isinstance(told, Tally)
     assert dict(told.counts) == {"repairs.tried.raises": 1, "repairs.tokens.raises": 12}
-    assert replace(stands, found={}) == replace(fallback, found={})
-    assert stands.found["pool"] == 50
-    assert stands.found["transform"] == transform_json(draft(RAISES, RAISES))
+    assert replace(stands, generation=Generation()) == replace(fallback, generation=Generation())
+    assert stands.generation.to_json()["pool"] == 50
+    assert stands.generation.to_json()["transform"] == transform_json(draft(RAISES, RAISES))
 
 
 def test_the_transform_json_counts_attempts_their_faults_and_what_all_of_them_used() -> None:

@@ -17,6 +17,7 @@ from stages.records import (
     Answer,
     Answered,
     Attempted,
+    Generation,
     Judged,
     Messages,
     Origin,
@@ -70,7 +71,9 @@ def entered(
     """The record of a row, after its way through a file."""
     read = json.loads(json.dumps(row))
     by = by or entry(boundary)
-    return by.record(read, by.origin(read, "rows.jsonl", 3, INDEX, 0), program)
+    return by.record(
+        read, by.origin(read, file="rows.jsonl", line=3, index=INDEX, occurrence=0), program
+    )
 
 
 def returned(record: object, program: Program | None = None) -> list[Record]:
@@ -192,7 +195,7 @@ def programs(draw: st.DrawFn) -> Program:
         modal_share=found["modal_share"],
         gated="gate" in found,
         tags=draw(TAGS),
-        found=found,
+        generation=Generation(**found),
         category=draw(VALUES),
     )
 
@@ -243,7 +246,7 @@ def test_a_question_comes_back_whole_once_for_each_open_sample(subject: Question
     assert returned(subject, subject.program) == alone(subject)
 
 
-@given(questions(ANSWERS.map(Turn)))
+@given(questions(ANSWERS.map(lambda answer: Turn(answer=answer))))
 def test_an_answered_question_comes_back_whole(subject: Question) -> None:
     assert returned(Answered(subject), subject.program) == [
         Answered(single) for single in alone(subject)
@@ -324,7 +327,7 @@ def test_a_transforming_models_reply_comes_back_whole(subject: Unified) -> None:
                 usage=Usage(input_tokens=1, output_tokens=2, cached_tokens=3, estimated=True),
             ),
         ),
-        program(origin=HERE, item=INDEX, found={"gate": {"version": 1}, "outputs": 20}),
+        program(origin=HERE, item=INDEX, generation=Generation(gate={"version": 1}, outputs=20)),
     ],
     ids=lambda record: type(record).__name__,
 )
@@ -336,7 +339,10 @@ def test_the_rows_of_a_record_that_came_back_are_its_rows(record: object) -> Non
 @given(ORIGINS)
 def test_a_row_that_descends_from_a_raw_one_has_the_raw_ones_origin(origin: Origin) -> None:
     row = json.loads(json.dumps({"schema": 1, "source": origin.to_json()}))
-    assert entry("parsed").origin(row, "other.jsonl", 99, origin.index, 5) == origin
+    assert (
+        entry("parsed").origin(row, file="other.jsonl", line=99, index=origin.index, occurrence=5)
+        == origin
+    )
 
 
 @pytest.mark.parametrize("name", sorted(OWN_FIELDS))
@@ -345,7 +351,10 @@ def test_a_raw_field_is_kept_whatever_its_name(name: str) -> None:
         id="f00d", file="code.jsonl", line=3, index=INDEX, fields={name: "raw"}, content_hash="cafe"
     )
     row = {"schema": 1, "source": origin.to_json()}
-    assert entry("parsed").origin(row, "other.jsonl", 99, INDEX, 0) == origin
+    assert (
+        entry("parsed").origin(row, file="other.jsonl", line=99, index=INDEX, occurrence=0)
+        == origin
+    )
 
 
 # Raw rows
@@ -361,20 +370,32 @@ def test_a_raw_row_is_a_source_file_with_all_its_other_fields() -> None:
 
 def test_a_raw_rows_id_follows_from_its_content_and_how_often_it_was_there_before() -> None:
     raw = entry("raw")
-    first = raw.origin({"code": "x", "a": 1}, "one.jsonl", 1, 0, 0)
-    assert raw.origin({"a": 1, "code": "x"}, "two.jsonl", 9, 5, 0).id == first.id
-    assert raw.origin({"code": "x", "a": 1}, "one.jsonl", 1, 0, 1).id != first.id
-    assert raw.origin({"code": "x", "a": 2}, "one.jsonl", 1, 0, 0).id != first.id
+    first = raw.origin({"code": "x", "a": 1}, file="one.jsonl", line=1, index=0, occurrence=0)
+    assert (
+        raw.origin({"a": 1, "code": "x"}, file="two.jsonl", line=9, index=5, occurrence=0).id
+        == first.id
+    )
+    assert (
+        raw.origin({"code": "x", "a": 1}, file="one.jsonl", line=1, index=0, occurrence=1).id
+        != first.id
+    )
+    assert (
+        raw.origin({"code": "x", "a": 2}, file="one.jsonl", line=1, index=0, occurrence=0).id
+        != first.id
+    )
 
 
 def test_the_content_hash_is_of_the_code_alone() -> None:
     raw = entry("raw")
     one, two = (
-        raw.origin({"code": "x", "a": 1}, "", 1, 0, 0),
-        raw.origin({"code": "x", "a": 2}, "", 1, 0, 0),
+        raw.origin({"code": "x", "a": 1}, file="", line=1, index=0, occurrence=0),
+        raw.origin({"code": "x", "a": 2}, file="", line=1, index=0, occurrence=0),
     )
     assert one.content_hash == two.content_hash != ""
-    assert raw.origin({"code": "y"}, "", 1, 0, 0).content_hash != one.content_hash
+    assert (
+        raw.origin({"code": "y"}, file="", line=1, index=0, occurrence=0).content_hash
+        != one.content_hash
+    )
 
 
 def refused(boundary: Boundary, row: dict[str, Any], by: Entry | None = None) -> Rejected:
@@ -419,13 +440,8 @@ def test_a_parsed_row_is_an_ungated_program_without_a_generator() -> None:
         ('{"b": 1, "a": 0.5}', "[true, null]"),
     ]
     assert (found.entrypoint, found.category, found.item) == ("solve", {"reason_type": None}, INDEX)
-    assert (found.gated, found.outputs, found.values, found.tags, found.found) == (
-        False,
-        0,
-        2,
-        (),
-        {},
-    )
+    assert (found.gated, found.outputs, found.values, found.tags) == (False, 0, 2, ())
+    assert found.generation == Generation()
     assert {pair.steps for pair in found.pairs} == {None}
 
 

@@ -212,7 +212,7 @@ async def test_a_repair_that_changes_nothing_leaves_the_fallback() -> None:
     )
     assert isinstance(stands, Program)
     assert stands.tags == ("constant",)
-    assert stands.found["transform"]["errors"] == ["raises", "unchanged"]
+    assert stands.generation.to_json()["transform"]["errors"] == ["raises", "unchanged"]
 
 
 async def test_a_repair_that_hides_the_fault_is_refused_and_what_was_there_stays() -> None:

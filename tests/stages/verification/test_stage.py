@@ -13,6 +13,7 @@ from stages.records import (
     Answer,
     Answered,
     Attempted,
+    Generation,
     Pair,
     Program,
     Question,
@@ -353,6 +354,6 @@ async def test_the_truth_of_a_program_gated_in_another_guest_is_tried_again(
     box = FakeRunner({PAIR.input: Run(status="ok", value="7")})
     elsewhere = {**environment(GUEST), "python": python}
     turn = await verdict(
-        '{"output": 6}', box=box, program=program(found={"environment": elsewhere})
+        '{"output": 6}', box=box, program=program(generation=Generation(environment=elsewhere))
     )
     assert turn.verdict == expected

@@ -1,7 +1,7 @@
 """Linux calls that Python has no function for: namespaces, mounts, Landlock, capabilities, seccomp.
 
-Each raises OSError with the kernel's reason. Numbers are those of `syscalls.OWN`; where the machine
-has none, the functions that need one raise OSError(ENOSYS).
+Each raises OSError with the kernel's reason. Numbers of system calls are those of `syscalls`. Where
+it has no table for the machine, what needs a number raises OSError(ENOSYS).
 """
 
 from __future__ import annotations
@@ -13,15 +13,8 @@ import struct
 
 from . import syscalls
 
-NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (
-    0x00020000,
-    0x02000000,
-    0x04000000,
-    0x08000000,
-    0x10000000,
-    0x20000000,
-    0x40000000,
-)
+NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
+NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
 """CLONE_* of sched.h"""
 RDONLY, NOSUID, NODEV, NOEXEC, BIND, REC, PRIVATE = 1, 2, 4, 8, 4096, 16384, 1 << 18
 """MS_* of sys/mount.h"""
@@ -38,6 +31,7 @@ NUMBERS = (
 
 
 def checked(result: int, what: str) -> int:
+    """The result of a call named `what`. Raises: OSError when it is negative."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
@@ -45,8 +39,10 @@ def checked(result: int, what: str) -> int:
 
 
 def call(name: str, *arguments: object) -> int:
-    """A raw system call of `syscalls.OWN`; integers are passed as 64 bits, None as a null
-    pointer."""
+    """A raw system call of `syscalls.OWN` or `ONCE`. Raises: OSError.
+
+    Integers are passed as 64 bits, None as a null pointer.
+    """
     if name not in NUMBERS:
         raise OSError(errno.ENOSYS, f"{name}: no such system call on this machine")
     wide = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
@@ -67,7 +63,10 @@ def control(option: int, value: int) -> None:
     checked(LIBC.prctl(ctypes.c_int(option), ctypes.c_ulong(value), zero, zero, zero), "prctl")
 
 
-def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
+def mount(
+    source: str, target: str, *, flags: int, kind: str | None = None, options: str = ""
+) -> None:
+    """mount(2). kind: a type of file system, None for a bind or a change of flags."""
     result = LIBC.mount(
         source.encode(),
         target.encode(),
@@ -84,21 +83,21 @@ def unmount(target: str) -> None:
 
 
 def read_only(target: str, *, recursive: bool, flags: int = RDONLY | NOSUID | NODEV) -> None:
-    """mount_setattr(2): the mount at `target` (and those below it) becomes read-only."""
+    """mount_setattr(2): sets `flags` on the mount at `target`, and on those below if `recursive`.
+
+    The older mount(2) with MS_REMOUNT changes one mount at a time, and misses those below.
+    """
     attributes = struct.pack("<QQQQ", flags, 0, 0, 0)
-    call(
-        "mount_setattr",
-        AT_FDCWD,
-        target.encode(),
-        AT_RECURSIVE if recursive else 0,
-        attributes,
-        len(attributes),
-    )
+    depth = AT_RECURSIVE if recursive else 0
+    arguments = (AT_FDCWD, target.encode(), depth, attributes, len(attributes))
+    call("mount_setattr", *arguments)
 
 
 def enter_root(folder: str) -> None:
     """Makes the mount at `folder` the root and drops the old one."""
     os.chdir(folder)
+    # Both on one folder: the old root lands on top of the new one, and is unmounted from there. So
+    # no folder is needed for it. Source: pivot_root(2), NOTES.
     call("pivot_root", b".", b".")
     unmount(".")
     os.chdir("/")
@@ -110,7 +109,7 @@ def drop_capabilities() -> None:
 
 
 def add_filter(program: bytes) -> None:
-    """seccomp(2) SECCOMP_SET_MODE_FILTER; needs PR_SET_NO_NEW_PRIVS."""
+    """seccomp(2) SECCOMP_SET_MODE_FILTER. It needs PR_SET_NO_NEW_PRIVS."""
     kept = ctypes.create_string_buffer(program, len(program))
     head = struct.pack("<HxxxxxxQ", len(program) // 8, ctypes.addressof(kept))
     call("seccomp", 1, 0, head)

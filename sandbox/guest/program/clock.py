@@ -1,9 +1,9 @@
-"""Another time, or one that stands still, and another time zone, by replacing what asks for the
-time before the job's code is loaded.
+"""Another time, or one that stands still, and another time zone for a job.
 
-`time`'s functions without an argument, and `now`, `today` and `utcnow` of datetime's classes,
-answer as if the run took place `shift_s` seconds later in `zone`, or always at `at_s`. What asks
-the kernel by other ways sees the real time.
+What asks for the time is replaced before the job's code is loaded. That is `time`'s functions
+without an argument, and `now`, `today` and `utcnow` of datetime's classes. They answer as if the
+run took place `shift_s` seconds later in `zone`, or always at `at_s`. What asks the kernel by other
+ways sees the real time.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import time
 from typing import Any, Callable
 
 REAL_DATETIME = datetime.datetime
-
-
 MEASURES = ("monotonic", "perf_counter", "process_time", "thread_time")
 
 
 def shift(shift_s: float, zone: str, at_s: float | None) -> None:
-    """Holds for the rest of the process. zone: a name of the zoneinfo database or a POSIX rule such
-    as "XYZ-5"; at_s: where the time stands still, what is measured by included; None: it goes on.
+    """Shifts the time for the rest of the process.
+
+    shift_s: seconds that are added. zone: a name of the zoneinfo database or a POSIX rule such as
+    "XYZ-5". "" leaves the host's. at_s: seconds since 1970 at which the time stands still. What
+    measures durations stands still too. None: the time goes on.
     """
     if zone:
         os.environ["TZ"] = zone
@@ -32,6 +33,7 @@ def shift(shift_s: float, zone: str, at_s: float | None) -> None:
 
 
 def shift_time(shift_s: float, at_s: float | None) -> None:
+    """Replaces the functions of `time`. Parameters as of `shift`."""
     real = {
         name: getattr(time, name)
         for name in ("time", "time_ns", "localtime", "gmtime", "ctime", "strftime", "asctime")
@@ -41,6 +43,7 @@ def shift_time(shift_s: float, at_s: float | None) -> None:
         return float(real["time"]()) + shift_s if at_s is None else at_s
 
     def at(function: Callable[..., Any]) -> Callable[..., Any]:
+        # With a moment given, these only convert it: what a program computes itself stays as it is.
         return lambda moment=None: function(now() if moment is None else moment)
 
     def strftime(form: str, moment: Any = None) -> str:
@@ -68,8 +71,11 @@ def shift_time(shift_s: float, at_s: float | None) -> None:
 
 
 class LikeReal(type):
-    """Instances of the real class count as instances of its shifted stand-in, so that isinstance
-    holds everywhere."""
+    """Instances of the real class count as instances of its shifted stand-in.
+
+    So isinstance holds for values of modules that took the real class before the shift. Only the
+    stand-in has `real` among its own attributes. A job's subclass of it is asked as usual.
+    """
 
     real: type
 
@@ -85,12 +91,14 @@ class LikeReal(type):
 
 
 def shift_datetime(shift_s: float, at_s: float | None) -> None:
+    """Replaces the classes `date` and `datetime`. Parameters as of `shift`."""
+    # Subclasses, since the classes of C can be given no other methods.
     by = datetime.timedelta(seconds=shift_s)
 
     def moment(tz: datetime.tzinfo | None) -> datetime.datetime:
         return REAL_DATETIME.now(tz) + by if at_s is None else REAL_DATETIME.fromtimestamp(at_s, tz)
 
-    class date(datetime.date, metaclass=LikeReal):  # noqa: N801  # stands in for datetime.date
+    class date(datetime.date, metaclass=LikeReal):  # noqa: N801  # for datetime.date
         real = datetime.date
 
         @classmethod
@@ -101,7 +109,7 @@ def shift_datetime(shift_s: float, at_s: float | None) -> None:
         def __repr__(self) -> str:
             return ("datetime." if "real" in vars(type(self)) else "") + str(super().__repr__())
 
-    class shifted(datetime.datetime, metaclass=LikeReal):  # noqa: N801  # stands in for datetime.datetime
+    class shifted(datetime.datetime, metaclass=LikeReal):  # noqa: N801  # for datetime.datetime
         real = datetime.datetime
 
         @classmethod
@@ -136,6 +144,7 @@ def shift_datetime(shift_s: float, at_s: float | None) -> None:
         def __repr__(self) -> str:
             return ("datetime." if "real" in vars(type(self)) else "") + str(super().__repr__())
 
+    # Programs print classes and pickle values, so the stand-ins bear the real names.
     shifted.__name__ = shifted.__qualname__ = "datetime"
     date.__qualname__ = "date"
     for one in (date, shifted):

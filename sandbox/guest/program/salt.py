@@ -1,9 +1,11 @@
-"""Other seeds and other digests than the code asks for, by replacing what takes them before the
-job's code is loaded.
+"""Other seeds and other digests than the code asks for.
 
-What a result owes to a seed that the code fixes itself, or to a digest, is another result under
-salt. What was salted is noted: two calls that give the same seed for different arguments have it
-from no argument.
+What takes a seed or makes a digest is replaced before the job's code is loaded. That is `random`,
+numpy's generators, `hashlib`, `hmac` and checksums. A result that depends on a seed fixed in the
+code, or on a digest, is another one under salt. Such a result cannot be worked out from the input.
+
+What was salted is noted. Two calls that note the same seed for different arguments have it from no
+argument. The built-in `hash` is left alone, since the gate's other hash seeds change it.
 """
 
 from __future__ import annotations
@@ -17,25 +19,28 @@ from .encoder import Encoder, Invalid
 NOTES = 200
 NOTE_BYTES = 200
 DIGEST = "digest "
-"""How the note of a digest begins; that of a seed begins with `seed `."""
+"""How the note of a digest begins. That of a seed begins with "seed "."""
 BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64", "SeedSequence")
 
 
 class Salt:
-    """Holds for the rest of the process. notes: what was salted since they were last taken, each
-    once."""
+    """One salt, which holds for the rest of the process.
+
+    notes: what was salted since the last `pop_notes`, each once.
+    """
 
     def __init__(self, salt: int) -> None:
         self.salt = salt
         self.notes: dict[str, None] = {}
 
     def apply(self) -> None:
+        """Replaces all that is salted. numpy's generators only where numpy has been imported."""
         self.salt_random()
         if "numpy.random" in sys.modules:
             self.salt_numpy(sys.modules["numpy.random"])
         self.salt_digests()
 
-    def taken(self) -> list[str]:
+    def pop_notes(self) -> list[str]:
         notes, self.notes = list(self.notes), {}
         return notes
 
@@ -44,11 +49,13 @@ class Salt:
             self.notes.setdefault(text)
 
     def seed(self, given: Any) -> Any:
-        """Another seed than `given`, of a type that is taken wherever it is; what draws its own
-        stays."""
+        """Another seed than `given`, which is taken wherever `given` is.
+
+        What stands for a seed drawn by the machine, such as None, stays: no result can rest on it.
+        """
         if isinstance(given, (bool, int, float, str, bytes, bytearray)):
             self.note(f"seed {given!r}"[:NOTE_BYTES])
-            return (hash_of(repr(given)) ^ self.salt) % 2**32
+            return (hash_of(repr(given)) ^ self.salt) % 2**32  # numpy takes no more than 32 bits
         numpy = sys.modules.get("numpy")
         plain = (
             given.tolist()
@@ -67,6 +74,7 @@ class Salt:
     def salt_random(self) -> None:
         salted, plain = self.seed, random.seed
 
+        # A class, as it was, since programs derive from it and ask isinstance.
         class Random(random.Random):
             def seed(self, a: Any = None, version: int = 2) -> None:
                 super().seed(salted(a), version)
@@ -95,7 +103,8 @@ class Salt:
                 setattr(module, name, first_salted(getattr(module, name)))
 
     def salt_digests(self) -> None:
-        import binascii  # here, since few jobs are salted and these bring a large library with them
+        # Here, since few jobs are salted and these bring a large library with them.
+        import binascii
         import hashlib
         import hmac
         import zlib
@@ -106,6 +115,8 @@ class Salt:
             def made(*given: Any, **named: Any) -> Any:
                 self.note(DIGEST + name)
                 digest = make(*given, **named)
+                # Among the job's data, not instead of it: a digest still depends on all that it is
+                # given, only otherwise.
                 digest.update(more)
                 return digest
 
@@ -136,4 +147,5 @@ class Salt:
 
 
 def hash_of(text: str) -> int:
+    """A number that is the same in every process, unlike the built-in `hash` of a string."""
     return int.from_bytes(text.encode("utf-8", "replace"), "big") % 4_294_967_291

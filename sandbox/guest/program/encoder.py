@@ -14,28 +14,31 @@ WHITE = " \t\n\r"
 
 
 class Invalid(Exception):
-    """The value has no canonical JSON text; says where and why."""
+    """The value has no canonical JSON text. The message says where and why."""
 
 
-def no_json(value: object) -> Any:
+def refuse_object(value: object) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
-def not_json(name: str) -> Any:
+def refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
 
 
-# C objects that hold all they need: what a job patches in the json module does not reach them
+# C objects that hold all they need: what a job patches in the json module does not reach them.
 c_make_encoder: Any = getattr(json.encoder, "c_make_encoder", None)
 WRITER: Any = c_make_encoder and c_make_encoder(
-    None, no_json, json.encoder.encode_basestring, None, ": ", ", ", False, False, False
+    None, refuse_object, json.encoder.encode_basestring, None, ": ", ", ", False, False, False
 )
-READER: Any = json.decoder.JSONDecoder(parse_constant=not_json).scan_once  # type: ignore[attr-defined,unused-ignore]
+DECODER: Any = json.decoder.JSONDecoder(parse_constant=refuse_constant)
+READER: Any = DECODER.scan_once
 
 
 def dumps(value: object) -> str:
-    """JSON text of plain values, beyond ASCII as it is. Raises: ValueError, RecursionError,
-    TypeError."""
+    """JSON text of plain values, beyond ASCII as it is.
+
+    Raises: ValueError, RecursionError, TypeError.
+    """
     if WRITER is None:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     return "".join(WRITER(value, 0))
@@ -54,19 +57,20 @@ def loads(text: str) -> Any:
 
 
 class Encoder:
-    """Turns one value into canonical JSON text of at most `room` bytes, noting in `coerced` what
-    had to be changed for it.
+    """Turns one value into canonical JSON text of at most `limit_bytes`.
 
-    tuple -> list, numpy scalar -> number, numpy array -> list, integer and boolean keys -> strings,
-    -0.0 -> 0.0. Sets, bytes, complex, NaN, infinities and other objects are invalid.
+    `coerced` names what had to be changed for it. tuple: became a list. numpy: a scalar or array
+    became a number or list. key: an integer or boolean became a string. negative_zero: became 0.0.
+    Sets, bytes, complex numbers, NaN, infinities and other objects are invalid.
     """
 
-    def __init__(self, room: int) -> None:
-        self.room = self.left = room
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = self.left_bytes = limit_bytes
         self.coerced: set[str] = set()
 
     def text(self, value: object) -> str:
-        self.left = self.room
+        """The canonical text of a value. Raises: Invalid."""
+        self.left_bytes = self.limit_bytes
         try:
             out = dumps(self.plain(value, "$", 0))
             size = len(out.encode())
@@ -74,20 +78,24 @@ class Encoder:
             raise Invalid("$: a lone surrogate is no text") from None
         except (ValueError, RecursionError) as exc:
             raise Invalid(f"$: {exc}") from None
-        if size > self.room:
-            raise Invalid(f"$: {size} bytes of JSON, more than {self.room}")
+        if size > self.limit_bytes:
+            raise Invalid(f"$: {size} bytes of JSON, more than {self.limit_bytes}")
         return out
 
     def plain(self, value: object, path: str, depth: int) -> object:
+        """The value in the types of JSON alone. Raises: Invalid, with `path` in the message."""
         if depth > DEPTH:
             raise Invalid(f"nested deeper than {DEPTH}")
-        self.left -= 1  # each value is a byte at least: what is huge only as text ends here
-        if self.left < 0:
-            raise Invalid(f"$: more than {self.room} bytes of JSON")
+        # Each value is a byte at least. So a value that is small in memory and huge as text, such
+        # as lists that share their items, ends here before its text is made.
+        self.left_bytes -= 1
+        if self.left_bytes < 0:
+            raise Invalid(f"$: more than {self.limit_bytes} bytes of JSON")
         if value is None or value is True or value is False:
             return value
+        # By the base type's own methods: a subclass may have overridden what its value looks like.
         if isinstance(value, str):
-            self.left -= str.__len__(value)
+            self.left_bytes -= str.__len__(value)
             return str.__str__(value)
         if isinstance(value, int):
             return int.__int__(value)
@@ -104,16 +112,17 @@ class Encoder:
     def number(self, value: float, path: str) -> float:
         if math.isnan(value) or math.isinf(value):
             raise Invalid(f"{path}: {value} is no JSON number")
+        # It equals 0.0, and its text would not.
         if value == 0.0 and math.copysign(1.0, value) < 0:
             self.coerced.add("negative_zero")
             return 0.0
         return value
 
-    def mapping(self, value: dict, path: str, depth: int) -> dict:  # type: ignore[type-arg]
+    def mapping(self, value: dict[Any, Any], path: str, depth: int) -> dict[str, object]:
         out: dict[str, object] = {}
         for key, item in value.items():
             name = self.key(key, path)
-            if name in out:
+            if name in out:  # as of 1 and "1": JSON would keep one of them without a word
                 raise Invalid(f"{path}: two keys become {name!r}")
             out[name] = self.plain(item, f"{path}.{name}", depth + 1)
         return out
@@ -136,8 +145,8 @@ class Encoder:
 
 
 def unboxed(value: object) -> object:
-    """The plain value of a numpy scalar or array; anything else as it is."""
-    numpy = sys.modules.get("numpy")
+    """The plain value of a numpy scalar or array, and anything else as it is."""
+    numpy = sys.modules.get("numpy")  # not imported here: a value of its types has imported it
     if numpy is None:
         return value
     if isinstance(value, numpy.ndarray):

@@ -1,11 +1,11 @@
-"""Two seccomp filters: a large one that the zygote puts on once, and a small one that every job
-adds.
+"""Two seccomp filters: a large one that the zygote puts on once, a small one that every job adds.
 
-The first allows by name what Python, numpy and the zygote need; the second takes away what only the
-zygote needs. Unknown calls give EPERM, so that libraries degrade; calls that nobody makes by
-mistake end the process (SIGSYS). A filter is classic BPF: a binary search over ranges of numbers,
-with a few tests of arguments at its leaves. Source: seccomp(2), include/uapi/linux/seccomp.h,
-include/uapi/linux/filter.h.
+The first allows by name what Python, numpy and the zygote need. The second takes away what only the
+zygote needs. Unknown calls give EPERM, so that libraries degrade. Calls that nobody makes by
+mistake end the process (SIGSYS), so that no `except` hides them.
+
+A filter is classic BPF: a binary search over ranges of numbers, with a few tests of arguments at
+its leaves. Source: seccomp(2), include/uapi/linux/seccomp.h, include/uapi/linux/filter.h.
 """
 
 from __future__ import annotations
@@ -25,14 +25,8 @@ LOAD, EQUAL, AT_LEAST, ANY_BIT, JUMP, RETURN = 0x20, 0x15, 0x35, 0x45, 0x05, 0x0
 X32 = 0x40000000
 CLONE_THREAD = 0x00010000
 AF_UNIX = 1
-TCGETS, FIONBIO, FIONREAD, TIOCGWINSZ, FIONCLEX, FIOCLEX = (
-    0x5401,
-    0x5421,
-    0x541B,
-    0x5413,
-    0x5450,
-    0x5451,
-)
+TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO = 0x5401, 0x5413, 0x541B, 0x5421
+FIONCLEX, FIOCLEX = 0x5450, 0x5451
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_GET_NAME = 1, 15, 16
 ANY_PROCESS = 0x5A5A5A5A
 """Stands for the job's own process id, as no process can have."""
@@ -62,8 +56,10 @@ Instruction = tuple[int, int, int, int]
 
 
 def zygote_filter(machine: str, *, alone: bool) -> bytes:
-    """The allowlist; on from the end of preloading, inherited by every job. alone: see
-    `job_filter`."""
+    """The allowlist, on from the end of preloading and inherited by every job.
+
+    alone: see `job_filter`.
+    """
     rules = {
         number: [answer(ALLOW)]
         for number in numbers(syscalls.SHARED, machine) + numbers(syscalls.OWN, machine)
@@ -74,10 +70,11 @@ def zygote_filter(machine: str, *, alone: bool) -> bytes:
     rules[named["fcntl"]] = not_one_of(1, (F_SETOWN, F_SETSIG, F_SETOWN_EX))
     rules[named["socketpair"]] = one_of(0, (AF_UNIX,))
     rules[named["sendto"]] = zero(4)  # with no address: on a pair only
-    rules[named["prlimit64"]] = one_of(0, (0,))  # of itself
-    rules[named["prctl"]] = one_of(
-        0, (PR_SET_NAME, PR_GET_NAME, *(() if alone else (PR_SET_PDEATHSIG,)))
-    )
+    rules[named["prlimit64"]] = one_of(0, (0,))  # of itself: none lowers the zygote's
+    # A process asks to die with its parent only where no pid namespace sees to that.
+    death = () if alone else (PR_SET_PDEATHSIG,)
+    rules[named["prctl"]] = one_of(0, (PR_SET_NAME, PR_GET_NAME, *death))
+    # Its flags lie in memory, where no filter can look. Without it, glibc uses clone.
     rules[named["clone3"]] = [answer(ABSENT)]
     for name in ("tgkill", "clone"):
         rules[named[name]] = [answer(ALLOW)]  # the job's filter looks at these
@@ -86,19 +83,21 @@ def zygote_filter(machine: str, *, alone: bool) -> bytes:
 
 def job_filter(machine: str, *, alone: bool, changes: str) -> bytes:
     """What a job may not do on top: start processes, signal others, take its walls down.
-    `for_process` completes it.
 
-    alone: it is the only process of its pid namespace, so that there is nobody to signal. changes:
-    "all" where its root shows nothing else that can be changed, "contents" where modes and times of
-    any file would be open to it, "nothing" where nothing else says which files it may write. Short,
-    since the kernel works through it at every fork.
+    It is short, since the kernel works through it at every fork. `for_process` completes it.
+
+    alone: the job is the only process of its pid namespace, so that there is nobody to signal.
+
+    changes: "all" where its root shows nothing else that can be changed. "contents" where modes
+    and times of any file would be open to it. "nothing" where no other wall says which files it
+    may write.
     """
     named = syscalls.numbers(syscalls.CONDITIONAL + syscalls.OWN, machine)
     rules = {
         named[name]: [answer(KILL)] for name in ("unshare", "setns", "mount", "umount2", "seccomp")
     }
     rules[named["kill"]] = [answer(REFUSE)]
-    rules[named["clone"]] = bits(0, CLONE_THREAD)
+    rules[named["clone"]] = any_of(0, CLONE_THREAD)
     if not alone:
         rules[named["tgkill"]] = one_of(0, (ANY_PROCESS,))
         rules[named["prctl"]] = one_of(0, (PR_SET_NAME, PR_GET_NAME))
@@ -106,7 +105,7 @@ def job_filter(machine: str, *, alone: bool, changes: str) -> bytes:
         shared = syscalls.numbers(syscalls.SHARED, machine)
         rules.update({shared[name]: [answer(REFUSE)] for name in METADATA if name in shared})
     if changes == "nothing":
-        rules.update(read_only(machine))
+        rules.update(refused_changes(machine))
     out = [(LOAD, 0, 0, 0)]
     for number, rule in rules.items():
         out += [(EQUAL, 0, len(rule), number), *rule]
@@ -114,11 +113,15 @@ def job_filter(machine: str, *, alone: bool, changes: str) -> bytes:
 
 
 def for_process(program: bytes, pid: int) -> bytes:
-    """A job's filter for the process that it is put on."""
+    """A job's filter for the process `pid`.
+
+    Filling in a number is all that is left to do at a fork. To build the filter takes longer.
+    """
     return program.replace(struct.pack("<I", ANY_PROCESS), struct.pack("<I", pid))
 
 
-def read_only(machine: str) -> dict[int, list[Instruction]]:
+def refused_changes(machine: str) -> dict[int, list[Instruction]]:
+    """Rules under which files can be opened for reading only, and folders not be changed."""
     named = syscalls.numbers(syscalls.SHARED, machine)
     rules = {named[name]: [answer(REFUSE)] for name in CHANGING if name in named}
     rules[named["openat"]] = none_of(2, WRITING)
@@ -135,26 +138,30 @@ def answer(action: int) -> Instruction:
     return (RETURN, 0, 0, action)
 
 
-def load(argument: int, high: bool = False) -> Instruction:
+def load(argument: int, *, high: bool = False) -> Instruction:
+    """Loads one half of an argument. A filter's registers have 32 bits, arguments 64."""
     return (LOAD, 0, 0, 16 + 8 * argument + 4 * high)  # both machines are little-endian
 
 
 def one_of(argument: int, values: tuple[int, ...]) -> list[Instruction]:
-    """Allows if the low half of `argument` is one of `values` (the kernel takes an int there)."""
+    """Allows if the low half of `argument` is one of `values`: the kernel takes an int there."""
     tests = [(EQUAL, len(values) - i, 0, value) for i, value in enumerate(values)]
     return [load(argument), *tests, answer(REFUSE), answer(ALLOW)]
 
 
 def not_one_of(argument: int, values: tuple[int, ...]) -> list[Instruction]:
+    """Allows if the low half of `argument` is none of `values`."""
     tests = [(EQUAL, len(values) - i, 0, value) for i, value in enumerate(values)]
     return [load(argument), *tests, answer(ALLOW), answer(REFUSE)]
 
 
-def bits(argument: int, mask: int) -> list[Instruction]:
+def any_of(argument: int, mask: int) -> list[Instruction]:
+    """Allows if a bit of `mask` is set in the low half of `argument`."""
     return [load(argument), (ANY_BIT, 1, 0, mask), answer(REFUSE), answer(ALLOW)]
 
 
 def none_of(argument: int, mask: int) -> list[Instruction]:
+    """Allows if no bit of `mask` is set in the low half of `argument`."""
     return [load(argument), (ANY_BIT, 1, 0, mask), answer(ALLOW), answer(REFUSE)]
 
 
@@ -177,13 +184,14 @@ def program(machine: str, rules: dict[int, list[Instruction]], default: int) -> 
         rule = rules.get(number, [answer(default)])
         if not segments or segments[-1][1] != rule:
             segments.append((number, rule))
+    # The machine comes first: a 64-bit process can make 32-bit calls, whose numbers mean others.
     head = [
         (LOAD, 0, 0, 4),
         (EQUAL, 1, 0, syscalls.AUDIT_ARCH[machine]),
         answer(KILL),
         (LOAD, 0, 0, 0),
     ]
-    if machine == "x86_64":
+    if machine == "x86_64":  # and x32, with numbers of its own under the same machine's name
         head += [(AT_LEAST, 0, 1, X32), answer(REFUSE)]
     return packed(head + search(segments))
 
@@ -193,7 +201,10 @@ def packed(instructions: list[Instruction]) -> bytes:
 
 
 def search(segments: list[tuple[int, list[Instruction]]]) -> list[Instruction]:
-    """Binary search over (first number, rule), ascending."""
+    """Binary search over (first number, rule), ascending.
+
+    A conditional jump reaches 255 instructions at most, so a longer half is jumped over by JUMP.
+    """
     if len(segments) == 1:
         return segments[0][1]
     middle = len(segments) // 2
