@@ -1,7 +1,8 @@
-"""Runs code-to-samples pipelines as a stream: embed it with `Engine`, or use `python -m engine run.toml`.
+"""Runs code-to-samples pipelines as a stream: embed it with `Engine`, or use `python -m engine
+run.toml`.
 
-What is listed here is the public interface. It is imported when it is first used, so that the command's
-help and services that only check a run file do not wait for all of it.
+What is listed here is the public interface. It is imported when it is first used, so that the
+command's help and services that only check a run file do not wait for all of it.
 """
 
 from importlib import import_module
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.config.loading import config_of, load_config
+    from engine.config.reach import Reach
     from engine.config.settings import Config
     from engine.core import Engine
     from engine.errors import (
@@ -37,6 +39,7 @@ __all__ = [
     "Full",
     "MachineFailed",
     "OutOfService",
+    "Reach",
     "ResumeOptions",
     "Snapshot",
     "SourceItem",
@@ -50,6 +53,7 @@ _HOMES = {
     "Config": "engine.config.settings",
     "Engine": "engine.core",
     "Environment": "stages.inference.environment",
+    "Reach": "engine.config.reach",
     "ResumeOptions": "engine.resuming",
     "Snapshot": "engine.results.snapshot",
     "SourceItem": "engine.source.items",

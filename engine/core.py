@@ -4,8 +4,8 @@
         async for sample in engine.stream(source_files):
             ...
 
-No signal handlers and no global state: the command adds those. Everything that is opened is closed on
-leaving.
+No signal handlers and no global state: the command adds those. Everything that is opened is closed
+on leaving.
 """
 
 import asyncio
@@ -77,7 +77,8 @@ class Engine:
 
     @property
     def opened(self) -> Run:
-        """The parts of the run, for those who look deeper. Raises: Stopped, where it is not open."""
+        """The parts of the run, for those who look deeper. Raises: Stopped, where it is not
+        open."""
         if self._run is None:
             raise Stopped("the engine is not open: use `async with Engine(...) as engine`")
         return self._run
@@ -146,8 +147,8 @@ class Engine:
         """The rows of many source files, each as soon as it is final.
 
         Closing early cancels what is under way. Items are rows (mappings with the fields of
-        source.format), paths, or the text of a source file. held: finished rows that wait for a slow
-        reader before the flow does. Raises: EngineError.
+        source.format), paths, or the text of a source file. held: finished rows that wait for a
+        slow reader before the flow does. Raises: EngineError.
         """
         sending, rows = anyio.create_memory_object_stream[dict[str, Any]](held)
         live: set[Ticket] = set()
@@ -180,7 +181,8 @@ class Engine:
         return await self.opened.report()
 
     async def _feed(self, items: SourceItems, listener: Listener, live: set[Ticket]) -> None:
-        """Sends all items in and waits for their end; `live` holds the tickets that are not done."""
+        """Sends all items in and waits for their end; `live` holds the tickets that are not
+        done."""
         run = self.opened
         with run.flow.feeding():
             async for item in each(items):

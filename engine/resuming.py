@@ -1,4 +1,5 @@
-"""Going on with a run folder: which settings may differ, forks, and rejects that are opened again."""
+"""Going on with a run folder: which settings may differ, forks, and rejects that are opened
+again."""
 
 import json
 import logging
@@ -23,8 +24,8 @@ class ResumeOptions:
     """How a run goes on with an earlier one, beyond doing what is left.
 
     fork_of: the folder whose results are used in this new one. replay_only: no model is called, and
-    what would be needed is counted in `Snapshot.withheld`. most_pending: how many of those calls are
-    kept, for a batch file. retry: the reason of rejects to open again.
+    what would be needed is counted in `Snapshot.withheld`. most_pending: how many of those calls
+    are kept, for a batch file. retry: the reason of rejects to open again.
     """
 
     fork_of: Path | None = None
@@ -67,7 +68,8 @@ async def resume(config: Config, journal: Journal, options: ResumeOptions) -> bo
 
 
 async def _extend(config: Config, journal: Journal, extended: list[str]) -> None:
-    """Finished rows have more to give: they are replayed, and what was paid for is not asked again."""
+    """Finished rows have more to give: they are replayed, and what was paid for is not asked
+    again."""
     if (compacted := await journal.note("compacted")) is not None:
         logger.warning(
             "%s: results of finished rows were dropped (compact, %s); %s asks for them again",

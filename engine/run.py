@@ -1,4 +1,5 @@
-"""One opened run: everything that is held open together, built once, in one order, closed in reverse."""
+"""One opened run: everything that is held open together, built once, in one order, closed in
+reverse."""
 
 import logging
 from collections import Counter
@@ -41,7 +42,8 @@ SMALLEST_INBOX = 64
 class Run:
     """The parts of an opened run. fresh: the folder is new.
 
-    before: counts by kind of earlier processes of the folder. opened_at: by the environment's clock.
+    before: counts by kind of earlier processes of the folder. opened_at: by the environment's
+    clock.
     """
 
     config: Config
@@ -103,8 +105,8 @@ async def open_run(
     """Opens a run's parts, each with all that it needs, and closes them in reverse. The flow is not
     started: whoever runs it enters and leaves it.
 
-    What frees a resource notifies one signal, and what stops the run sets one switch. So the parts need
-    not know of each other, and none is patched once it is there. Raises: EngineError.
+    What frees a resource notifies one signal, and what stops the run sets one switch. So the parts
+    need not know of each other, and none is patched once it is there. Raises: EngineError.
     """
     opened_at = environment.clock()
     signal, stop = Signal(), StopSwitch()
@@ -196,7 +198,8 @@ async def _opened_sandbox(config: Config, signal: Signal) -> AsyncIterator[Sandb
             memory_bytes=settings.memory_mb << 20,
         ),
         workers=settings.workers,
-        kept=1,  # one place more that only verification takes, so that slow programs never idle a model
+        # one place more that only verification takes, so that slow programs never idle a model
+        kept=1,
         python=settings.python,
         isolation=settings.isolation,
         changed=signal.notify,

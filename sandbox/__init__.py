@@ -8,6 +8,7 @@ Knows nothing of code I/O and needs nothing but the standard library::
 """
 
 from sandbox.errors import GuestUnusable, IsolationMissing, JobRefused, SandboxError
+from sandbox.levels import Level
 from sandbox.pool import Sandbox, Statistics
 from sandbox.records import (
     HASH_SEEDS,
@@ -34,6 +35,7 @@ __all__ = [
     "IsolationMissing",
     "Job",
     "JobRefused",
+    "Level",
     "Limits",
     "PrioritySemaphore",
     "Run",

@@ -61,7 +61,8 @@ class Order:
         return tuple(sorted(set(NAMED.findall(self.job.code)) & modules))
 
     def message(self) -> bytes:
-        """The zygote's line and the process's text. Raises: JobRefused for one that is too large."""
+        """The zygote's line and the process's text. Raises: JobRefused for one that is too
+        large."""
         body = json.dumps(self._text()).encode()
         line = self._line()
         line["text_bytes"] = TEXT_COPIES * len(body) if len(body) > LARGE_BYTES else 0

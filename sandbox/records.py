@@ -64,12 +64,12 @@ class Trace:
 class Job:
     """One program and the calls to make of it: all that their results depend on.
 
-    arguments: one JSON text for each call of `entrypoint`. An object gives its items by name, another
-    value is passed as it is. limits: of each call; None means the sandbox's own. seed: of `random` and
-    numpy, set before each call. hash_seed: one of HASH_SEEDS. salt: with another than 0, seeds that
-    the code sets itself and digests that it takes are replaced (`Run.salted` names them).
-    total_cpu_s: CPU seconds of all calls together, after which the rest is a timeout without being
-    run. all_or_nothing: the rest is a timeout behind the first call that is out of time.
+    arguments: one JSON text for each call of `entrypoint`. An object gives its items by name,
+    another value is passed as it is. limits: of each call; None means the sandbox's own. seed: of
+    `random` and numpy, set before each call. hash_seed: one of HASH_SEEDS. salt: with another than
+    0, seeds that the code sets itself and digests that it takes are replaced (`Run.salted` names
+    them). total_cpu_s: CPU seconds of all calls together, after which the rest is a timeout without
+    being run. all_or_nothing: the rest is a timeout behind the first call that is out of time.
     """
 
     code: str
@@ -93,9 +93,9 @@ class Job:
 class Drawing:
     """Calls of a function without arguments, until `distinct` different values are there.
 
-    calls: how many are made at most. value_bytes: a larger value (UTF-8 bytes of JSON) is counted and
-    left out. cpu_s: CPU seconds of all calls together. seed: set once, so that the same code and seed
-    draw the same. limits: None means the sandbox's own.
+    calls: how many are made at most. value_bytes: a larger value (UTF-8 bytes of JSON) is counted
+    and left out. cpu_s: CPU seconds of all calls together. seed: set once, so that the same code
+    and seed draw the same. limits: None means the sandbox's own.
     """
 
     code: str

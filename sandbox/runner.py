@@ -25,8 +25,8 @@ class Runner(ABC):
     async def run_many(self, job: Job, *, urgency: int = 0) -> list[Run]:
         """One Run for each of the job's arguments, in order, of code that is loaded once.
 
-        A call that ends its process does not touch the others: the rest runs in a new one. urgency: the
-        lower goes first. Raises: JobRefused, SandboxError.
+        A call that ends its process does not touch the others: the rest runs in a new one. urgency:
+        the lower goes first. Raises: JobRefused, SandboxError.
         """
 
     @abstractmethod

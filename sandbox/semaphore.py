@@ -1,4 +1,5 @@
-"""PrioritySemaphore that are handed out by urgency: a count of what may run at once, and who waits for it."""
+"""PrioritySemaphore that are handed out by urgency: a count of what may run at once, and who waits
+for it."""
 
 import asyncio
 import heapq

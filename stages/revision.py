@@ -1,4 +1,5 @@
-"""Judged -> Question again, or finished rows: which samples get another turn, and which are done."""
+"""Judged -> Question again, or finished rows: which samples get another turn, and which are
+done."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,8 +17,8 @@ class Revision:
     """turns: answers in all. samples: whether only sample 0 of a question is revised, or all.
 
     round: samples of a question that are asked at once (0: all). band: pass rates of first answers,
-    least and most. Once the rate of all samples is sure to lie outside, the rest is not asked. So each
-    round follows from the answers of those before it, in whatever order they came.
+    least and most. Once the rate of all samples is sure to lie outside, the rest is not asked. So
+    each round follows from the answers of those before it, in whatever order they came.
     """
 
     feedback: Feedback
@@ -44,7 +45,8 @@ class Revision:
         return (*rows, question if question.open else question_row(question))
 
     def _outside(self, question: Question) -> bool:
-        """Whether its pass rate will be outside of the band, whatever its other samples would say."""
+        """Whether its pass rate will be outside of the band, whatever its other samples would
+        say."""
         if self.band is None:
             return False
         firsts = [sample.turns[0].verdict for sample in question.samples if sample.turns]

@@ -1,4 +1,5 @@
-"""The documents say what is true: every verb and boundary explained, the shown sessions real ones."""
+"""The documents say what is true: every verb and boundary explained, the shown sessions real
+ones."""
 
 import re
 import subprocess
@@ -70,7 +71,8 @@ def test_the_sessions_of_a_page_run_as_they_are_shown(page: Path, tmp_path: Path
 
 
 def shell(text: str, folder: Path) -> tuple[int, str]:
-    """Runs it in a folder; its status and all that it printed, without the log lines of progress."""
+    """Runs it in a folder; its status and all that it printed, without the log lines of
+    progress."""
     done = subprocess.run(
         ["bash", "-e", "-c", text],
         cwd=folder,
@@ -84,6 +86,7 @@ def shell(text: str, folder: Path) -> tuple[int, str]:
 
 
 def pattern(shown: str) -> str:
-    """What was printed, as far as it is shown: `...` stands for anything, seconds for any seconds."""
+    """What was printed, as far as it is shown: `...` stands for anything, seconds for any
+    seconds."""
     literal = re.escape(shown.strip()).replace(re.escape("..."), r"[\s\S]*")
     return re.sub(r"\d+\\\.\d\\ s", r"\\d+\\.\\d\\ s", literal) + r"\s*"

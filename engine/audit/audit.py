@@ -1,9 +1,9 @@
-"""Re-executes what a run folder holds: programs under the gate, answers from their text on, pass rates
-from those.
+"""Re-executes what a run folder holds: programs under the gate, answers from their text on, pass
+rates from those.
 
-Everything that a row says of a program, a pair, a verdict or a feedback is made again from what cannot
-be made again (the code, the answers) by the same stages that made it, and compared. A row is not reported
-when its only defect is inherited from another reported row.
+Everything that a row says of a program, a pair, a verdict or a feedback is made again from what
+cannot be made again (the code, the answers) by the same stages that made it, and compared. A row is
+not reported when its only defect is inherited from another reported row.
 """
 
 import asyncio

@@ -20,7 +20,8 @@ class Rates:
     def add(
         self, question: str, *, made: Sequence[str | None], written: Sequence[str | None]
     ) -> None:
-        """Counts a sample by the verdicts of its turns, as they were made again and as its row says.
+        """Counts a sample by the verdicts of its turns, as they were made again and as its row
+        says.
 
         A row whose verdicts differ is reported by itself; its question follows from it.
         """

@@ -33,7 +33,8 @@ Row = Mapping[str, Any]
 
 
 class Rejudging:
-    """Judges rows again and compares. found: where what differs goes; rates: what samples came to."""
+    """Judges rows again and compares. found: where what differs goes; rates: what samples came
+    to."""
 
     def __init__(
         self, stages: ModelFreeStages, programs: Reruns, entry: Entry, found: Audit
@@ -64,7 +65,8 @@ class Rejudging:
     def prompt_findings(self) -> list[Finding]:
         """Samples whose prompt is not what their program is asked with.
 
-        Where that is so of all samples of a program, its own text was changed, and it is named instead.
+        Where that is so of all samples of a program, its own text was changed, and it is named
+        instead.
         """
         found: list[Finding] = []
         for program, findings in self._prompts.items():
@@ -126,8 +128,8 @@ class Rejudging:
     async def _standing(self, known: Known, pair_id: str, own: Pair) -> Program | None:
         """The program to judge a sample by, or None where the sample fails with it.
 
-        Where the program's own record of the pair fails, but the sample's reproduces, the sample's is
-        used.
+        Where the program's own record of the pair fails, but the sample's reproduces, the sample's
+        is used.
         """
         program = known.program
         there = any(pair.id == pair_id for pair in program.pairs)

@@ -134,7 +134,8 @@ class Reruns:
     async def _traced(
         self, program: Program, pairs: Sequence[Pair], job: Job
     ) -> tuple[list[str], set[str]]:
-        """What a traced run of each pair shows to be wrong, and the ids of pairs with another output.
+        """What a traced run of each pair shows to be wrong, and the ids of pairs with another
+        output.
 
         Steps and lines are compared only where the guest is like the one that counted them.
         """

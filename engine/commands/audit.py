@@ -19,8 +19,8 @@ CHECK_FAILED = 4
 def command(folder: str, sample: int) -> int:
     """Re-executes what the run folder DIR holds, and names the rows that do not reproduce.
 
-    It runs every program under the gate again, and judges every answer again from its text. It ends with 4
-    if anything does not reproduce.
+    It runs every program under the gate again, and judges every answer again from its text. It ends
+    with 4 if anything does not reproduce.
 
     \b
     Example:

@@ -17,8 +17,8 @@ MOST = 50_000
 def command() -> None:
     """Sends a run's model calls through a provider's half-price batch API.
 
-    `write` puts the calls that the run needs now into a file. `read` takes the results in. Repeat both
-    until nothing is left to write, then give `run`.
+    `write` puts the calls that the run needs now into a file. `read` takes the results in. Repeat
+    both until nothing is left to write, then give `run`.
 
     \b
     Example:

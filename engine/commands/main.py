@@ -1,7 +1,7 @@
 """The command's front: finds the verb, and ends with the exit status that scripts lean on.
 
-0 finished; 1 stopped with work left, the same command continues; 2 the command, the run file, the input,
-a key or the folder is wrong; 3 the machine failed, or a bug; 4 a check said no.
+0 finished; 1 stopped with work left, the same command continues; 2 the command, the run file, the
+input, a key or the folder is wrong; 3 the machine failed, or a bug; 4 a check said no.
 """
 
 import difflib
@@ -75,7 +75,8 @@ def command() -> None:
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "codeio") -> int:
-    """Runs the command. Returns its exit status. arguments: without the program; None: this process's."""
+    """Runs the command. Returns its exit status. arguments: without the program; None: this
+    process's."""
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )

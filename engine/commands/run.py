@@ -45,8 +45,8 @@ def command(
 ) -> int:
     """Runs, or goes on with, what the run file RUN.toml says.
 
-    The same command again continues where the last one stopped. It ends with 0 when all is done, and with
-    1 when work is left.
+    The same command again continues where the last one stopped. It ends with 0 when all is done,
+    and with 1 when work is left.
 
     \b
     Example:

@@ -1,4 +1,5 @@
-"""Which settings may differ when a folder's run goes on: free ones, those that extend it, no others."""
+"""Which settings may differ when a folder's run goes on: free ones, those that extend it, no
+others."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,8 @@ from engine.config.settings import Config
 Settings = Mapping[str, Any]
 """A Config as JSON: sections by name, settings by name."""
 FREE = frozenset({"source.path", "output.dir", "sandbox.workers"})
-"""Settings that may change when a folder's run goes on: they change no row. So may all of [limits]."""
+"""Settings that may change when a folder's run goes on: they change no row. So may all of
+[limits]."""
 FREE_SECTIONS = frozenset({"limits"})
 FREE_OF_MODELS = frozenset(
     "base_url api_key_env concurrency timeout_s connect_timeout_s read_timeout_s attempts price hedge "

@@ -1,4 +1,5 @@
-"""Which stages lie between where rows enter and where they leave, and so which models may be called."""
+"""Which stages lie between where rows enter and where they leave, and so which models may be
+called."""
 
 ORDER: tuple[str, ...] = (
     "raw",

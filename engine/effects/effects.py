@@ -19,7 +19,8 @@ from engine.journal.store import LeaseRow
 
 @dataclass(slots=True)
 class FreshResult:
-    """A result that was just made. counts: what it adds to the report; leases: those that it ends."""
+    """A result that was just made. counts: what it adds to the report; leases: those that it
+    ends."""
 
     value: bytes
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -39,8 +40,8 @@ class PendingCall:
 class Effects:
     """Looks requests up before they are made, and records their results before they are used.
 
-    replay_only: model calls are not made, and who needs one gets Withheld. most_pending: how many of
-    those are kept in `pending`, by key.
+    replay_only: model calls are not made, and who needs one gets Withheld. most_pending: how many
+    of those are kept in `pending`, by key.
     """
 
     journal: Journal

@@ -80,7 +80,8 @@ class Forecast:
     ) -> dict[str, Span] | None:
         """The span of each role and, as "", of all; None where too little is known.
 
-        rows: source rows in all. kinds: counts by kind of the folder. answers: wanted of each question.
+        rows: source rows in all. kinds: counts by kind of the folder. answers: wanted of each
+        question.
         """
         states = ("finished", "rejected")
         files = sum(kinds.get(counts.kind("file", state), 0) for state in states)

@@ -56,7 +56,8 @@ class Lease:
         await self._journal(counts)
 
     def settled(self) -> Sequence[LeaseRow]:
-        """Gives back what is reserved, once there is an answer. Returns what the journal is to end."""
+        """Gives back what is reserved, once there is an answer. Returns what the journal is to
+        end."""
         while self.outstanding:
             self.unpaid()
         row, self._journalled = self._row(), 0

@@ -60,7 +60,8 @@ def job_identity(job: Job) -> dict[str, Any]:
     """All of a job but its limits, in the form that its key has had since the first release.
 
     A field that came later is part of the key where it differs from its default. So a new field
-    changes no key of a folder that exists, and one that is forgotten here is part of it all the same.
+    changes no key of a folder that exists, and one that is forgotten here is part of it all the
+    same.
     """
     rest = asdict(job)
     del rest["limits"]
@@ -75,7 +76,8 @@ def job_identity(job: Job) -> dict[str, Any]:
 
 
 def drawing_identity(drawing: Drawing) -> dict[str, Any]:
-    """All of a drawing but its limits, in the order that its key has had since the first release."""
+    """All of a drawing but its limits, in the order that its key has had since the first
+    release."""
     names = ("code", "entrypoint", "calls", "distinct", "seed", "value_bytes", "cpu_s")
     rest = asdict(drawing)
     del rest["limits"]

@@ -1,9 +1,9 @@
 """Money and tokens: what the whole folder's run has used, what is reserved, and the hard budget.
 
-Counts stand in the journal, each in the transaction of the answer that it was paid for, and so survive
-kills. Where there is a budget, a lease over a request's worst case is journalled before it is sent. A
-lease that is left over from a killed process, and an attempt that broke off without usage, count as
-spent at their worst case. So the provider's bill never passes the budget.
+Counts stand in the journal, each in the transaction of the answer that it was paid for, and so
+survive kills. Where there is a budget, a lease over a request's worst case is journalled before it
+is sent. A lease that is left over from a killed process, and an attempt that broke off without
+usage, count as spent at their worst case. So the provider's bill never passes the budget.
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ from stages.records import Usage, counts
 class Used:
     """What a model has used in one role.
 
-    estimated: calls whose server sent no usage. lost_*: of attempts that may have been billed and gave
-    nothing, at their worst case.
+    estimated: calls whose server sent no usage. lost_*: of attempts that may have been billed and
+    gave nothing, at their worst case.
     """
 
     calls: int = 0
@@ -108,8 +108,8 @@ class Spending:
     ) -> dict[str, int]:
         """Counts one answer. Returns what the journal is to add.
 
-        worst_case: what it may have cost, where there is a budget. It counts where the server did not
-        say what it did cost.
+        worst_case: what it may have cost, where there is a budget. It counts where the server did
+        not say what it did cost.
         """
         made = Used(
             calls=1,

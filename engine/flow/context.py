@@ -1,4 +1,5 @@
-"""What the parts of a run share while it flows: whose work a call is, and whether more is wanted."""
+"""What the parts of a run share while it flows: whose work a call is, and whether more is
+wanted."""
 
 import asyncio
 import logging
@@ -23,8 +24,8 @@ class Withheld(Exception):
 class StopSwitch:
     """Whether a run takes in more source rows.
 
-    why: what keeps them out (a budget, an endpoint gone), if it was not asked to stop. Then no further
-    model call is made either. What is under way is paid for, and waited for.
+    why: what keeps them out (a budget, an endpoint gone), if it was not asked to stop. Then no
+    further model call is made either. What is under way is paid for, and waited for.
     """
 
     why: EngineError | None = None

@@ -1,7 +1,7 @@
 """The three failures of a stage, told apart: the row's own, ours or theirs, and a bug.
 
-A row's own failure is a reject. One of ours or theirs goes on to the flow, which holds the record back
-or ends the run. A bug costs its record; past a bound it ends the run.
+A row's own failure is a reject. One of ours or theirs goes on to the flow, which holds the record
+back or ends the run. A bug costs its record; past a bound it ends the run.
 """
 
 import logging

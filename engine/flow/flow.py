@@ -24,9 +24,9 @@ from engine.errors import (
 )
 from engine.flow.books import Books
 from engine.flow.context import SOURCE, StopSwitch, Withheld
+from engine.flow.edges import Edges
 from engine.flow.failures import Failures, as_engine_error
 from engine.flow.graph import Graph, Node, NodeStatistics, Sink
-from engine.flow.inbox import Inbox
 from engine.flow.parking import Parking
 from engine.flow.tickets import Ticket
 from engine.flow.window import Window
@@ -60,10 +60,7 @@ class Flow:
         self.books = Books()
         self.failure: EngineError | None = None
         self._nodes = tuple(nodes)
-        self._order = {node.name: place for place, node in enumerate(nodes)}
-        self._inboxes: dict[str, Inbox[tuple[Ticket, Any]]] = {
-            node.name: Inbox(queue_size) for node in nodes
-        }
+        self._edges = Edges(nodes, graph, queue_size)
         self._busy: Counter[str] = Counter()
         self._graph = graph
         self._sink = sink
@@ -93,7 +90,7 @@ class Flow:
 
     def statistics(self) -> Mapping[str, NodeStatistics]:
         """By node."""
-        inboxes = self._inboxes.items()
+        inboxes = self._edges.inboxes.items()
         return {name: NodeStatistics(len(inbox), self._busy[name]) for name, inbox in inboxes}
 
     async def quiet(self) -> None:
@@ -128,9 +125,9 @@ class Flow:
         self.books.opened(ticket, self._graph.identity(record)[0])
         ticket.live += 1
         self._parking.moving += 1
-        await self._inboxes[node].put((ticket, record), self._graph.urgency(record))
-        # One turn of the loop lets the record take its slot of the model or the sandbox. Otherwise the
-        # window would see a free resource that is as good as taken, and let in a row too many.
+        await self._edges.enter(node, ticket, record)
+        # One turn of the loop lets the record take its slot of the model or the sandbox. Otherwise
+        # the window would see a free resource that is as good as taken, and let in a row too many.
         await asyncio.sleep(0)
 
     async def refuse(self, ticket: Ticket, reject: Reject, stage: str) -> None:
@@ -144,7 +141,7 @@ class Flow:
             self.fail(exc)
 
     async def _work(self, node: Node) -> None:
-        inbox = self._inboxes[node.name]
+        inbox = self._edges.inboxes[node.name]
         while True:
             ticket, record = await inbox.get()
             SOURCE.set(ticket.id)
@@ -158,12 +155,12 @@ class Flow:
     async def _handle(self, node: Node, ticket: Ticket, record: Any) -> None:
         """One record through its stage, and its outcomes to where they go.
 
-        Three things can end it early, from the inside out. The stage may be told that its call is not
-        made (Withheld, Unavailable): the record is held back for a later process. The ticket may be
-        cancelled by whoever submitted it: that must end this call and not the worker, so the stage runs
-        in a scope of its own, and what it gave is dropped. Settling may fail because the output is full
-        or the journal broken: these concern the run, and are caught outside the scope, so that a
-        cancelled ticket cannot swallow them.
+        Three things can end it early, from the inside out. The stage may be told that its call is
+        not made (Withheld, Unavailable): the record is held back for a later process. The ticket
+        may be cancelled by whoever submitted it: that must end this call and not the worker, so the
+        stage runs in a scope of its own, and what it gave is dropped. Settling may fail because the
+        output is full or the journal broken: these concern the run, and are caught outside the
+        scope, so that a cancelled ticket cannot swallow them.
         """
         outcomes: tuple[Any, ...] | None = ()
         try:
@@ -197,7 +194,8 @@ class Flow:
     async def _settle(
         self, node: Node, ticket: Ticket, record: Any, outcomes: tuple[Any, ...]
     ) -> None:
-        """Writes what is finished, sends on what is not, and takes the record itself off the count."""
+        """Writes what is finished, sends on what is not, and takes the record itself off the
+        count."""
         onward: list[Any] = []
         later: list[Any] = []
         kinds: list[tuple[str, bool]] = []
@@ -221,14 +219,14 @@ class Flow:
         self.books.settled(ticket, self._graph.identity(record)[0], kinds)
         if (full := self._sink.full) is not None:
             self.halt(full)
-        # The new records are counted before this one is taken off: a ticket's count may not touch zero
-        # while anything of it is on its way.
+        # The new records are counted before this one is taken off: a ticket's count may not touch
+        # zero while anything of it is on its way.
         ticket.live += len(onward) + len(later)
         self._parking.moving += len(onward)
         for outcome in later:
             self._park(node, ticket, outcome)
         for outcome in onward:
-            await self._send(node, ticket, outcome)
+            await self._edges.send(node, ticket, outcome)
         await self._leave(ticket)
 
     async def _leave(self, ticket: Ticket) -> None:
@@ -240,7 +238,8 @@ class Flow:
         self._send_parked()
 
     def _park(self, node: Node, ticket: Ticket, record: Any) -> None:
-        """Keeps a record until nothing else moves; its source row makes room for others meanwhile."""
+        """Keeps a record until nothing else moves; its source row makes room for others
+        meanwhile."""
         self._parking.park((node, ticket, record))
         if not ticket.parked:
             ticket.parked = True
@@ -249,15 +248,7 @@ class Flow:
     def _send_parked(self) -> None:
         """Sends what is parked once more, when nothing else is left to do."""
         for node, ticket, record in self._parking.due():
-            self._inboxes[node.name].put_nowait((ticket, record), self._graph.urgency(record))
-
-    async def _send(self, node: Node, ticket: Ticket, record: Any) -> None:
-        target = self._graph.target(record)
-        inbox, urgency = self._inboxes[target], self._graph.urgency(record)
-        if self._order[target] > self._order[node.name]:
-            await inbox.put((ticket, record), urgency)
-        else:  # an edge back never blocks: a cycle of full inboxes would wait for itself
-            inbox.put_nowait((ticket, record), urgency)
+            self._edges.return_to(node, ticket, record)
 
     async def _finish(self, ticket: Ticket) -> None:
         if not ticket.held_back and not ticket.cancelled:

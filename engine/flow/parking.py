@@ -10,7 +10,8 @@ MOST = 10_000
 
 
 class Parking(Generic[T]):
-    """Keeps records until nothing else moves. moving: records that are neither settled nor parked."""
+    """Keeps records until nothing else moves. moving: records that are neither settled nor
+    parked."""
 
     def __init__(self) -> None:
         self.moving = 0

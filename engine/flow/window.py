@@ -58,9 +58,10 @@ class Window:
         self.signal.notify()
 
     def _open(self, size_bytes: int) -> bool:
-        # A row is let in while something is idle and not merely while there is room: a window that is
-        # always full would hold many rows that wait behind each other, each with its text in memory.
-        # The first row always comes in, or a demand that needs a row to arise would never arise.
+        # A row is let in while something is idle and not merely while there is room: a window that
+        # is always full would hold many rows that wait behind each other, each with its text in
+        # memory. The first row always comes in, or a demand that needs a row to arise would never
+        # arise.
         if self.live == 0:
             return True
         return (

@@ -36,7 +36,8 @@ class Database:
             raise BadInput(
                 f"{path}: there is no journal to take results from; was the folder moved or deleted?"
             )
-        # without a write-ahead log beside it nothing is under way, and the file can be read as it is
+        # without a write-ahead log beside it nothing is under way, and the file can be read as it
+        # is
         clean = not path.with_name(path.name + "-wal").exists()
         other = sqlite3.connect(
             f"{path.as_uri()}?{'immutable=1' if clean else 'mode=rw'}",

@@ -1,5 +1,5 @@
-"""The journal: what was paid for, what was written, what is finished. One SQLite file, one thread that
-writes it.
+"""The journal: what was paid for, what was written, what is finished. One SQLite file, one thread
+that writes it.
 
 - effects: the result of every model call and sandboxed run, by the content of its request.
 - the outbox: the rows of the run's files, committed here first and then appended.
@@ -58,15 +58,16 @@ class Journal:
     ) -> None:
         """Records the result of a request and adds its counts; the first one recorded stays.
 
-        source: the row that asked. Once it is finished and no other has asked the same, no resume needs
-        the result. leases: those that it ends.
+        source: the row that asked. Once it is finished and no other has asked the same, no resume
+        needs the result. leases: those that it ends.
         """
         await self._do(
             lambda store: store.record(key, value, added=added or {}, source=source, leases=leases)
         )
 
     async def lease(self, lease: LeaseRow, added: counts.Counts) -> None:
-        """Records what may be billed for a request before it is sent, in place of what stood there."""
+        """Records what may be billed for a request before it is sent, in place of what stood
+        there."""
         await self._do(lambda store: store.lease(lease, added))
 
     async def leases(self) -> list[LeaseRow]:
@@ -112,8 +113,8 @@ class Journal:
     async def retry(self, rejects: Iterable[tuple[str, str, str, int]], reason: str) -> int:
         """Opens rejects again. rejects: (kind, id, source row, attempt of the line that stands).
 
-        Their source rows are not finished any more, refusals of that reason are forgotten, and what is
-        rejected once more gets the next attempt. Returns how many were opened now, and not by an
+        Their source rows are not finished any more, refusals of that reason are forgotten, and what
+        is rejected once more gets the next attempt. Returns how many were opened now, and not by an
         earlier such call.
         """
         found = tuple(rejects)

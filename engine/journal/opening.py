@@ -1,4 +1,5 @@
-"""Opens a journal: under its lock, checked, salvaged where pages are damaged, at this version's schema.
+"""Opens a journal: under its lock, checked, salvaged where pages are damaged, at this version's
+schema.
 
 The file may lie on a network file system. It is locked exclusively before write-ahead logging is
 switched on, so that no memory is shared, and one run holds one folder.
@@ -49,8 +50,8 @@ def open_database(folder: Path | None) -> Database:
 def compact(folder: Path, kept: Iterable[str]) -> int:
     """Makes a folder's journal smaller. kept: source rows whose results stay, finished or not.
 
-    Drops the results that only finished source rows asked for, and gives back the pages that are free.
-    Returns how many results were dropped. Raises: EngineError.
+    Drops the results that only finished source rows asked for, and gives back the pages that are
+    free. Returns how many results were dropped. Raises: EngineError.
     """
     try:
         database = open_database(folder)
@@ -151,7 +152,8 @@ def _sound(database: Database, table: str) -> bool:
 
 
 def _salvaged(database: Database, damaged: list[str], lock: Lock) -> Database:
-    """A new file with what can be read; the old one is kept beside. Effects may be lost, nothing else."""
+    """A new file with what can be read; the old one is kept beside. Effects may be lost, nothing
+    else."""
     path = database.path
     assert path is not None
     if damaged != ["effects"]:

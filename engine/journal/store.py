@@ -1,4 +1,5 @@
-"""What the journal's thread does: effects, leases, rows, counts and marks, a transaction a batch."""
+"""What the journal's thread does: effects, leases, rows, counts and marks, a transaction a
+batch."""
 
 import json
 import sqlite3
@@ -33,8 +34,8 @@ class LeaseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedRun:
-    """The run that this one was forked from: its settings, its counts, the rows of its files, and how
-    many of its source rows are finished."""
+    """The run that this one was forked from: its settings, its counts, the rows of its files, and
+    how many of its source rows are finished."""
 
     settings: str
     counts: Mapping[str, int]
@@ -43,10 +44,12 @@ class AttachedRun:
 
 
 class Store:
-    """The open journal of a folder, with the files that follow from it; None keeps all in memory."""
+    """The open journal of a folder, with the files that follow from it; None keeps all in
+    memory."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Opens the journal and appends what its files lack. Raises: EngineError, OSError, sqlite3.Error."""
+        """Opens the journal and appends what its files lack. Raises: EngineError, OSError,
+        sqlite3.Error."""
         self.folder = folder
         self.database = open_database(folder)
         self.outbox = Outbox(self.database)
@@ -70,7 +73,8 @@ class Store:
         faults.strike_at("begin")
 
     def commit(self) -> None:
-        """Commits, and then appends to the files: a row is never in a file before it is in the journal."""
+        """Commits, and then appends to the files: a row is never in a file before it is in the
+        journal."""
         faults.strike_at("commit")
         self.database.run("COMMIT")
         faults.strike_at("committed")
@@ -132,7 +136,8 @@ class Store:
 
     def leases(self) -> list[LeaseRow]:
         names = ("id", "model", "role", "input_tokens", "output_tokens")
-        rows = self.database.rows(f"SELECT {', '.join(names)} FROM leases")  # noqa: S608  # names of ours
+        # names of ours
+        rows = self.database.rows(f"SELECT {', '.join(names)} FROM leases")  # noqa: S608
         return [LeaseRow(**dict(zip(names, row, strict=True))) for row in rows]
 
     def end_leases(self, leases: Sequence[LeaseRow], added: counts.Counts) -> None:
@@ -174,7 +179,8 @@ class Store:
 
     def marked(self, ids: Sequence[str]) -> dict[str, str]:
         places = ", ".join("?" * len(ids))
-        statement = f"SELECT id, ending FROM marks WHERE id IN ({places})"  # noqa: S608  # question marks only
+        # question marks only
+        statement = f"SELECT id, ending FROM marks WHERE id IN ({places})"  # noqa: S608
         return dict(self.database.rows(statement, *ids))
 
     def unmark(self) -> None:

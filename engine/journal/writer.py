@@ -1,7 +1,7 @@
 """One thread that does work on a store in group commits; whoever asked goes on once it is on disk.
 
-A disk sync costs milliseconds whatever is written, so what gathers while one is under way shares the
-next. Without a thread of its own, the loop waits for the disk, which a simulation wants.
+A disk sync costs milliseconds whatever is written, so what gathers while one is under way shares
+the next. Without a thread of its own, the loop waits for the disk, which a simulation wants.
 """
 
 import asyncio
@@ -90,7 +90,8 @@ class Writer(Generic[S]):
         return await future
 
     def _abandon(self, work: list[Work[S]]) -> None:
-        """Wakes all who wait: nothing is written any more. In the loop's thread, so nobody comes late."""
+        """Wakes all who wait: nothing is written any more. In the loop's thread, so nobody comes
+        late."""
         waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
         left = (entry for entry in (*work, *waiting) if entry is not None)
         _resolve([(future, None, self.failed) for _, future in left])
@@ -151,7 +152,8 @@ class Writer(Generic[S]):
                 results = [self._done(self._store, work, future) for work, future in batch]
                 self._store.commit()
         except (OSError, sqlite3.Error, MachineFailed) as exc:
-            # After a failed write or sync the pages in memory cannot be trusted: nothing is retried.
+            # After a failed write or sync the pages in memory cannot be trusted: nothing is
+            # retried.
             self.failed = (
                 exc
                 if isinstance(exc, MachineFailed)

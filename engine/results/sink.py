@@ -1,5 +1,5 @@
-"""Where outcomes leave the flow: rows into the run's files, rejects with their place, marks, and who
-listens."""
+"""Where outcomes leave the flow: rows into the run's files, rejects with their place, marks, and
+who listens."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace

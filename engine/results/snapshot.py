@@ -29,10 +29,11 @@ class Snapshot:
     """One moment of a running engine; nothing in it changes any more.
 
     elapsed_s: since the engine was opened. counts: records by kind and state, of this process;
-    live_counts: those of source rows that are live or held back. live, held_back: source rows. nodes: by
-    stage. written: rows by file, of this process. endpoints: by address. in_flight: model calls.
-    made, replayed: effects of this process. withheld: model calls that --replay-only did not make.
-    forecast: what the run will have cost, by role and, as "", in all; None where too little is known.
+    live_counts: those of source rows that are live or held back. live, held_back: source rows.
+    nodes: by stage. written: rows by file, of this process. endpoints: by address. in_flight: model
+    calls. made, replayed: effects of this process. withheld: model calls that --replay-only did not
+    make. forecast: what the run will have cost, by role and, as "", in all; None where too little
+    is known.
     """
 
     elapsed_s: float

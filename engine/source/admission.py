@@ -1,4 +1,5 @@
-"""Source rows into tickets and first records: ids, occurrences, programs, and what is wrong with a row."""
+"""Source rows into tickets and first records: ids, occurrences, programs, and what is wrong with a
+row."""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -41,8 +42,8 @@ Arrival = tuple[Ticket, Record | Reject]
 class SourceEntry:
     """A source row with what names it.
 
-    id: in the journal's marks, from its content and how often that stood before. index: its place in
-    the source, from 0.
+    id: in the journal's marks, from its content and how often that stood before. index: its place
+    in the source, from 0.
     """
 
     row: SourceRow
@@ -78,8 +79,9 @@ class Admission:
     async def arrivals(self, journal: Journal, *, fresh: bool) -> AsyncGenerator[Arrival, None]:
         """The configured source, up to limits.max_files; rows that are finished are left out.
 
-        fresh: the folder is new, so that nothing can be finished. Ends early when the run is stopped.
-        Raises: BadInput, at once where there is no file, and at the end where there was no row.
+        fresh: the folder is new, so that nothing can be finished. Ends early when the run is
+        stopped. Raises: BadInput, at once where there is no file, and at the end where there was no
+        row.
         """
         most, taken = self._config.limits.max_files, 0
         self.extent.look(self._files())
@@ -104,7 +106,8 @@ class Admission:
     async def of_item(
         self, item: SourceItem, listener: Listener | None = None
     ) -> AsyncIterator[Arrival]:
-        """The rows of something that a caller hands in. listener: gets each of its finished rows."""
+        """The rows of something that a caller hands in. listener: gets each of its finished
+        rows."""
         config = self._config
         async for row in rows_of_item(item, config.base, config.source.code_field):
             yield self._arrival(self._entered(row), listener)
@@ -144,7 +147,8 @@ class Admission:
             yield one, one.id in there
 
     async def _look_ahead(self) -> None:
-        """Of verified rows, learns which have a later turn in the source: those are not gone on with."""
+        """Of verified rows, learns which have a later turn in the source: those are not gone on
+        with."""
         if self._config.source.format != "verified":
             return
         self._later = Occurrences()
@@ -168,7 +172,8 @@ class Admission:
             return False
 
     def _entered(self, row: SourceRow) -> SourceEntry:
-        """Names a row, in the order of the source: by its content and how often it stood there before."""
+        """Names a row, in the order of the source: by its content and how often it stood there
+        before."""
         self._index += 1
         if row.fields is None:
             text = f"{row.file}\n{row.line}\n{row.reason}"
@@ -178,7 +183,8 @@ class Admission:
         id_ = digest("row", text, str(occurrence))
         entry = SourceEntry(row=row, id=id_, index=self._index, occurrence=occurrence)
         if row.fields is not None and self._config.source.format != "raw":
-            # Reading it counts occurrences of its own, so it is read even if the row turns out finished.
+            # Reading it counts occurrences of its own, so it is read even if the row turns out
+            # finished.
             entry.record = self._record(entry)
         return entry
 

@@ -1,4 +1,5 @@
-"""The rows of a JSONL file, packed or not, in bounded memory; a bad line is a row that says what is bad.
+"""The rows of a JSONL file, packed or not, in bounded memory; a bad line is a row that says what is
+bad.
 
 Files are unpacked and split by the standard library and zstandard, a chunk of lines at a time in a
 thread, so that a large or slow file never holds up the loop.
@@ -34,7 +35,8 @@ class _Chunk:
 
 
 async def line_rows(path: Path, name: str) -> AsyncGenerator[SourceRow, None]:
-    """The rows of a .jsonl, .jsonl.gz or .jsonl.zst file. name: as rows carry it. Raises: BadInput."""
+    """The rows of a .jsonl, .jsonl.gz or .jsonl.zst file. name: as rows carry it. Raises:
+    BadInput."""
     line = 0
     try:
         with _opened(path) as file:
@@ -55,7 +57,8 @@ async def line_rows(path: Path, name: str) -> AsyncGenerator[SourceRow, None]:
 
 
 def row_of(raw: bytes, file: str, line: int) -> SourceRow:
-    """A line of JSONL, or what is wrong with it. NaN and infinities are let in: some files hold them."""
+    """A line of JSONL, or what is wrong with it. NaN and infinities are let in: some files hold
+    them."""
     size = len(raw)
     try:
         fields = json.loads(raw.decode())

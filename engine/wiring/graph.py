@@ -107,7 +107,8 @@ class Wiring:
 
     @property
     def _mends(self) -> bool:
-        """Whether faulty programs get repair turns: the run reaches that far and has a model to ask."""
+        """Whether faulty programs get repair turns: the run reaches that far and has a model to
+        ask."""
         return self.config.reach.repairs and self.config.transform.model in self.config.models
 
     def _compose(self) -> Compose:

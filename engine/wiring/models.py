@@ -76,7 +76,8 @@ class Models:
     def get(self, name: str, *, later: bool) -> Model:
         """The model of this name, as its calls are recorded.
 
-        later: it may well never be asked, so what it lacks is told at the first call. Raises: BadInput.
+        later: it may well never be asked, so what it lacks is told at the first call. Raises:
+        BadInput.
         """
         settings = self.config.models.get(name)
         if settings is None:
@@ -135,7 +136,8 @@ class Models:
         )
 
     def _pool(self, settings: ModelSettings) -> UpstreamPool:
-        """The pool of a model. Models on one (base_url, key) share it, under their highest ceiling."""
+        """The pool of a model. Models on one (base_url, key) share it, under their highest
+        ceiling."""
         key = os.environ.get(settings.api_key_env, "") if settings.api_key_env else ""
         place = (" ".join(settings.base_url), key)
         if place not in self.pools:

@@ -1,4 +1,5 @@
-"""Program -> Program, for programs that come with recorded pairs of others: each pair is run again, under the gate."""
+"""Program -> Program, for programs that come with recorded pairs of others: each pair is run again,
+under the gate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,5 @@
-"""What generation, review and the gate share: traced runs of inputs, and what is read off their results."""
+"""What generation, review and the gate share: traced runs of inputs, and what is read off their
+results."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,8 +22,8 @@ EVIDENCE_CHARACTERS = 300
 async def traced(sandbox: Runner, job: Job, *, even_all: bool = False) -> list[Run]:
     """A traced run of each input, for its steps and lines.
 
-    One that ends at its bound is run again without tracing, for its value. even_all: also where every
-    input ends at the bound.
+    One that ends at its bound is run again without tracing, for its value. even_all: also where
+    every input ends at the bound.
     """
     bounded = replace(job, total_cpu_s=CPU_OF_PROGRAM_S, all_or_nothing=True)
     runs = await sandbox.run_many(replace(bounded, trace=Trace(EVENTS)), urgency=Urgency.GENERATION)

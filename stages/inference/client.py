@@ -1,9 +1,9 @@
 """`kind = "openai"`: any server that speaks the chat completions protocol, over one aiohttp
 session.
 
-A request that fails for a reason that may pass is asked again: at once where another upstream has room,
-else later, and never while it holds a permit. The body stays the same. An attempt counts only while
-the endpoint serves others, and never for a 429: a request that fails alone gives up, a dead
+A request that fails for a reason that may pass is asked again: at once where another upstream has
+room, else later, and never while it holds a permit. The body stays the same. An attempt counts only
+while the endpoint serves others, and never for a 429: a request that fails alone gives up, a dead
 endpoint stops the run after `give_up_s` and no row is lost.
 """
 
@@ -147,7 +147,8 @@ class OpenAIModel:
         )
 
     async def _attempted(self, attempt: RequestAttempt) -> Answer:
-        """One try on one upstream, which is judged by how it went, and metered where there is a budget.
+        """One try on one upstream, which is judged by how it went, and metered where there is a
+        budget.
 
         Raises: AttemptFailed, Rejected, Misconfigured, Unavailable.
         """
@@ -239,7 +240,8 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 def open_session() -> aiohttp.ClientSession:
-    """The one session of a run: no limit of its own (upstreams bound what is in flight), no cookies."""
+    """The one session of a run: no limit of its own (upstreams bound what is in flight), no
+    cookies."""
     connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
     return aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True

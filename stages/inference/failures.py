@@ -1,4 +1,5 @@
-"""What a failed attempt means: ask again, reject the row, or end the run; and how long a server wants to rest."""
+"""What a failed attempt means: ask again, reject the row, or end the run; and how long a server
+wants to rest."""
 
 import email.utils
 import re
@@ -22,7 +23,8 @@ MODEL_UNKNOWN = re.compile(
     r"(invalid|unknown|no such) model( name)?|model[^.]{0,60}(does not exist|not found)",
     re.IGNORECASE,
 )
-"""What some servers say with status 400 where others say 401 and 404. Source: LiteLLM's proxy, vLLM."""
+"""What some servers say with status 400 where others say 401 and 404. Source: LiteLLM's proxy,
+vLLM."""
 UNPAID = frozenset({"limited", "refused", "unreached"})
 """Kinds of failures that no provider bills."""
 RETRIED = frozenset({408, 409, 425, 429})
@@ -34,7 +36,8 @@ class Transient(Exception):
     """Raised when this attempt failed and another may not.
 
     kind: limited (429, or full by its own word), refused (another status), unreached (nothing was
-    sent), unanswered (it broke off, or took too long), malformed. usage: what the server said of it.
+    sent), unanswered (it broke off, or took too long), malformed. usage: what the server said of
+    it.
     """
 
     def __init__(
@@ -94,7 +97,8 @@ class Asked:
 
 
 def retry_after_s(headers: Mapping[str, str], environment: Environment) -> float | None:
-    """Seconds to wait by a Retry-After header, given in seconds or as a date; None where there is none.
+    """Seconds to wait by a Retry-After header, given in seconds or as a date; None where there is
+    none.
 
     The server's own clock counts, if it shows one.
     """

@@ -24,8 +24,8 @@ KEPT = 500
 
 @dataclass(slots=True, kw_only=True)
 class RequestAttempt:
-    """One try of a request. avoid: a upstream to leave alone if there is another; upstream: where it was
-    sent, once it was."""
+    """One try of a request. avoid: a upstream to leave alone if there is another; upstream: where
+    it was sent, once it was."""
 
     body: bytes
     request: ChatRequest

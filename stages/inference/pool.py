@@ -1,9 +1,9 @@
-"""An endpoint: one (base_url, key) with its upstreams, and who of those that wait is sent where, and
-when.
+"""An endpoint: one (base_url, key) with its upstreams, and who of those that wait is sent where,
+and when.
 
 All models on it share it. Requests wait here in a heap, by urgency and then by age, never inside a
-permit; a upstream with room is handed to the first of them. Several upstreams share by health and by
-latency per output token.
+permit; a upstream with room is handed to the first of them. Several upstreams share by health and
+by latency per output token.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ SERVING_S = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolStatistics:
-    """limit: requests in flight that are allowed now, of `ceiling`; open: upstreams that are not left
-    alone."""
+    """limit: requests in flight that are allowed now, of `ceiling`; open: upstreams that are not
+    left alone."""
 
     in_flight: int
     waiting: int
@@ -207,8 +207,8 @@ class UpstreamPool:
         return upstream
 
     def _upstream(self, avoid: Upstream | None) -> Upstream | None:
-        """The best upstream with room; the one to avoid only where it is the only one that is not left
-        alone."""
+        """The best upstream with room; the one to avoid only where it is the only one that is not
+        left alone."""
         if self.held >= self.capacity:
             return None
         now = self.environment.clock()

@@ -3,8 +3,9 @@
 The limit grows by a request for each answer while it is used (it doubles in a round trip) up to
 where it was last cut, and beyond that by a sixteenth of that mark in a round trip; not while 429s
 come. A 429 halves it once an episode: further ones within EPISODE_S, or of requests sent before the
-cut, say nothing new. Other failures never shrink it; they lower the upstream's health, by which others
-are preferred. A upstream that only fails, or only says 429, is left alone but for single probes.
+cut, say nothing new. Other failures never shrink it; they lower the upstream's health, by which
+others are preferred. A upstream that only fails, or only says 429, is left alone but for single
+probes.
 """
 
 import random
@@ -22,8 +23,8 @@ be refused in a row before the upstream is left alone."""
 REFUSED = 8
 HEALTH_STEP = 0.2
 TRIPPED = 0.05
-"""Health, a moving share of successes, below which a upstream is left alone: after about 14 failures in
-a row."""
+"""Health, a moving share of successes, below which a upstream is left alone: after about 14
+failures in a row."""
 PROBE_S = (0.5, 2.0)
 """The first and the longest time for which a failing upstream is left alone."""
 LATENCY_STEP = 0.1

@@ -1,7 +1,8 @@
 """The names of what a run counts: dotted text in the journal, a tree in report.json.
 
-Stages and the engine add counts under these names, each in the transaction of the row that it belongs
-to, so that the report of a folder survives any kill. Nothing else writes or reads such a name.
+Stages and the engine add counts under these names, each in the transaction of the row that it
+belongs to, so that the report of a folder survives any kill. Nothing else writes or reads such a
+name.
 """
 
 from collections.abc import Iterable, Mapping
@@ -60,17 +61,20 @@ def repair(what: str, fault: str) -> str:
 
 
 def produced(trait: str, what: str) -> str:
-    """The yield of source files by a trait: how many `files`, and how many `programs` came of them."""
+    """The yield of source files by a trait: how many `files`, and how many `programs` came of
+    them."""
     return f"yield.{trait}.{what}"
 
 
 def spent(model: str, role: str, what: str) -> str:
-    """What a model has used in a role. Its parts are kept apart by bars, since model names hold dots."""
+    """What a model has used in a role. Its parts are kept apart by bars, since model names hold
+    dots."""
     return f"{_SPENT}{model}|{role}|{what}"
 
 
 def spent_parts(name: str) -> tuple[str, str, str] | None:
-    """The model, role and field of a name of `spent`; None for another. Journals of schema 2 had no roles."""
+    """The model, role and field of a name of `spent`; None for another. Journals of schema 2 had no
+    roles."""
     if not name.startswith(_SPENT):
         return None
     model, *role, what = name.removeprefix(_SPENT).split("|")

@@ -1,4 +1,5 @@
-"""What a record is about, whatever stage it stands at: its kind and its id, for counting and for rejects."""
+"""What a record is about, whatever stage it stands at: its kind and its id, for counting and for
+rejects."""
 
 from typing import Literal
 

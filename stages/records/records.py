@@ -17,7 +17,8 @@ from stages.records.ids import digest
 from stages.values.text import sorted_text
 
 SCHEMA = 2
-"""Version of every row this package writes. 2: answers wanted of a question are `wanted`, not `samples`."""
+"""Version of every row this package writes. 2: answers wanted of a question are `wanted`, not
+`samples`."""
 Direction = Literal["input", "output"]
 Variant = Literal["query_code", "query", "code"]
 VerdictName = Literal[
@@ -224,12 +225,12 @@ class Pair:
 class Generation:
     """What is known of how a program and its pairs came about, as it stands in its row.
 
-    None: not known, as for a program of others. seed: of its generator and runs. draws, raised: calls
-    of the generator, and those that raised. distinct: different inputs drawn; pool: those that gave a
-    usable output; dropped: the others, by fault. outputs: different outputs in the pool; modal_share:
-    of the commonest one, `commonest`, if any came twice. signature: types in words. contamination:
-    the benchmarks that hold it. gate, environment: what its pairs were run again under, and in. transform:
-    the model's replies.
+    None: not known, as for a program of others. seed: of its generator and runs. draws, raised:
+    calls of the generator, and those that raised. distinct: different inputs drawn; pool: those
+    that gave a usable output; dropped: the others, by fault. outputs: different outputs in the
+    pool; modal_share: of the commonest one, `commonest`, if any came twice. signature: types in
+    words. contamination: the benchmarks that hold it. gate, environment: what its pairs were run
+    again under, and in. transform: the model's replies.
     """
 
     seed: int | None = None
@@ -256,8 +257,8 @@ class Generation:
 class Cluster:
     """What a program is like: see `stages.likeness.clusters`.
 
-    behaviour: equal for programs that behave alike, None where the probes say too little. text: bands
-    of the MinHash of its text.
+    behaviour: equal for programs that behave alike, None where the probes say too little. text:
+    bands of the MinHash of its text.
     """
 
     version: int
@@ -273,8 +274,8 @@ class Program:
     """A program that runs, with its pairs. item: its line in the parsed file, from 0, once it has
     one.
 
-    outputs: how many different outputs the pool had (0: unknown). generation: what is known of how it came about,
-    as it stands in programs.jsonl. gated: our own gate has re-run its pairs.
+    outputs: how many different outputs the pool had (0: unknown). generation: what is known of how
+    it came about, as it stands in programs.jsonl. gated: our own gate has re-run its pairs.
     """
 
     id: str

@@ -6,9 +6,11 @@ from stages.records.records import Draft, Question, TransformQuestion
 
 
 class Urgency(IntEnum):
-    """Lower goes first: what is nearer to its end frees its source row, and the money in it, sooner.
+    """Lower goes first: what is nearer to its end frees its source row, and the money in it,
+    sooner.
 
-    Verification stands apart from generation, since a model idles while its answers wait for verdicts.
+    Verification stands apart from generation, since a model idles while its answers wait for
+    verdicts.
     """
 
     VERIFICATION = 0

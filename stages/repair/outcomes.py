@@ -1,4 +1,5 @@
-"""What is reported of a program once it has settled: its repairs, its lost draws, how it came about."""
+"""What is reported of a program once it has settled: its repairs, its lost draws, how it came
+about."""
 
 from collections import Counter
 from itertools import pairwise

@@ -179,9 +179,8 @@ class Entry:
                 )
         else:
             text = json.dumps(messages)
-            id_ = digest(
-                "question", program.id, pair.id, direction, text, str(self.occurrence(text))
-            )
+            about = (program.id, pair.id, direction, text)
+            id_ = digest("question", *about, str(self.occurrence(text)))
         return Question(
             id=id_,
             program=program,

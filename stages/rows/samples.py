@@ -34,8 +34,8 @@ def sample_row(question: Question, sample: Attempted) -> Row:
 def question_row(question: Question) -> Row:
     """The line of a question whose last sample has settled, with its pass rates.
 
-    wanted: answers asked for in all; asked: so far; answered: those that gave a turn. More samples in a
-    later run give it another line, which supersedes.
+    wanted: answers asked for in all; asked: so far; answered: those that gave a turn. More samples
+    in a later run give it another line, which supersedes.
     """
     answered = [sample for sample in question.samples if sample.turns]
     first = sum(sample.turns[0].verdict == "right" for sample in answered)

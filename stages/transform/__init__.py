@@ -1,1 +1,2 @@
-"""raw -> questions -> unified -> drafts: a source file becomes one or more programs that are still to be run."""
+"""raw -> questions -> unified -> drafts: a source file becomes one or more programs that are still
+to be run."""

@@ -337,7 +337,7 @@ async def test_several_samples_of_a_question_are_asked_with_their_seeds(tmp_path
     assert sorted(body["seed"] for body in script.asked if "seed" in body) == [0, 1, 2]
     assert len(samples(tmp_path / "out")) == 3
     (question,) = rows(tmp_path / "out" / "questions.jsonl")
-    assert question["samples"] == 3
+    assert question["answered"] == 3
 
 
 async def test_samples_go_in_rounds_until_the_pass_rate_is_surely_outside_the_band(

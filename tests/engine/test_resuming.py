@@ -142,7 +142,7 @@ async def test_a_whole_replay_needs_nothing(tmp_path: Path) -> None:
     assert len(samples(tmp_path / "new")) == len(samples(tmp_path / "out"))
 
 
-async def test_rejects_are_taken_up_again_by_their_reason(tmp_path: Path) -> None:
+async def test_rejects_are_opened_again_by_their_reason(tmp_path: Path) -> None:
     mended = False
 
     def server(body: dict[str, Any]) -> Reply:

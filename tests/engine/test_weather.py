@@ -202,7 +202,7 @@ async def test_one_poisoned_sample_leaves_the_others_of_its_question_alone(tmp_p
     ]
     assert {row["kind"] for row in rejects} == {"sample"}
     assert len(rejects) == 2 * (FILES - 1)
-    assert {line["samples"] for line in rows(tmp_path / "out" / "questions.jsonl")} == {2}
+    assert {line["answered"] for line in rows(tmp_path / "out" / "questions.jsonl")} == {2}
     assert (
         max(
             Counter(

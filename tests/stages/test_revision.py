@@ -309,7 +309,7 @@ async def test_a_question_is_written_when_its_last_sample_settles() -> None:
         "beef",
         PAIR.id,
     )
-    assert (row.content["samples"], row.content["asked"], row.content["right"]) == (3, 3, 2)
+    assert (row.content["answered"], row.content["asked"], row.content["right"]) == (3, 3, 2)
     assert row.content["pass_rate"] == pytest.approx(2 / 3)
 
 
@@ -324,9 +324,9 @@ def test_a_sample_that_was_never_answered_is_in_no_pass_rate() -> None:
         Attempted(number=1, turns=(), closed=True),
     )
     row = question_row(question(samples=samples, wanted=2)).content
-    assert (row["samples"], row["asked"], row["pass_rate"]) == (1, 2, 1.0)
+    assert (row["answered"], row["asked"], row["pass_rate"]) == (1, 2, 1.0)
     nothing = question_row(question(samples=samples[1:], wanted=1)).content
-    assert (nothing["samples"], nothing["pass_rate"]) == (0, None)
+    assert (nothing["answered"], nothing["pass_rate"]) == (0, None)
 
 
 @pytest.mark.parametrize("name", ["license", "licence", "license_type", "licenses"])

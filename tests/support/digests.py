@@ -12,7 +12,8 @@ OF_TURN = ("answer", "verdict", "match", "read", "got", "error", "feedback")
 
 
 def digest_of(folder: Path) -> str:
-    """A digest of ids, prompts, answers, verdicts, programs, pass rates and rejects, in no order."""
+    """A digest of ids, prompts, answers, verdicts, programs, pass rates and rejects, in no
+    order."""
     said = [*map(_sample, rows(folder / "samples.jsonl"))]
     said += [
         [row["id"], row.get("answered", row.get("samples")), row["pass_rate"]]

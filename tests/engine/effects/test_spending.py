@@ -77,7 +77,7 @@ async def test_the_bill_never_passes_the_budget_and_a_raised_one_goes_on(
     assert found["usd"] == pytest.approx(ledger.usd, abs=1e-6)
 
 
-async def test_what_hangs_or_breaks_off_counts_as_spent_at_its_dearest(tmp_path: Path) -> None:
+async def test_what_hangs_or_breaks_off_counts_as_spent_at_its_worst_case(tmp_path: Path) -> None:
     async with billing(model, hangs=0.15, broken=0.15, seed=1) as ledger:
         config = run_of(tmp_path, ledger, {"budget_usd": 0.08}, timeout_s=0.2, attempts=20)
         found = await spent(config)

@@ -278,7 +278,7 @@ async def test_an_endpoint_that_is_gone_lets_nothing_in_and_what_is_live_goes_on
     }  # the other one is not lost, and not finished
 
 
-async def test_what_is_parked_is_taken_up_when_nothing_else_is_left() -> None:
+async def test_what_is_parked_is_sent_again_when_nothing_else_is_left() -> None:
     sink, order = Kept(), []
 
     async def stage(token: Token) -> RowsOut:

@@ -15,7 +15,7 @@ from stages.repair.repair import Repairs
 from stages.transform.drafting import Drafting
 from tests.support.records import transform_question
 
-FOLDER = Path(__file__).parent.parent / "planted"
+FOLDER = Path(__file__).parents[2] / "planted"
 NO_REPAIRS = Repairs(
     turns=0,
     template=load("repair"),

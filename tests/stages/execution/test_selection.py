@@ -12,10 +12,12 @@ from stages.records import Pair
 
 PAIRS = st.builds(
     Pair,
-    st.integers(0, 99).map(lambda number: f'{{"a": {number}}}'),
-    st.integers(0, 3).map(str),
-    st.none() | st.integers(0, 50),
-    st.lists(st.integers(1, 6), max_size=4, unique=True).map(lambda lines: tuple(sorted(lines))),
+    input=st.integers(0, 99).map(lambda number: f'{{"a": {number}}}'),
+    output=st.integers(0, 3).map(str),
+    steps=st.none() | st.integers(0, 50),
+    lines=st.lists(st.integers(1, 6), max_size=4, unique=True).map(
+        lambda lines: tuple(sorted(lines))
+    ),
 )
 POOLS = st.lists(PAIRS, max_size=12)
 COUNTS = st.integers(0, 8)

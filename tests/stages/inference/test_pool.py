@@ -127,7 +127,8 @@ def test_a_rate_lets_its_share_through_and_pays_its_debts() -> None:
 async def spread(
     pool: UpstreamPool, count: int, hold_s: dict[str, float], clock: FakeClock
 ) -> dict[str, int]:
-    """How many of so many requests went where; each holds its upstream for that upstream's latency."""
+    """How many of so many requests went where; each holds its upstream for that upstream's
+    latency."""
     sent: dict[str, int] = {}
 
     async def one() -> None:

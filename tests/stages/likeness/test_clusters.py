@@ -25,7 +25,7 @@ from stages.likeness.probes import PROBES, bank
 from stages.records import Cluster, Origin, Pair, Program, Sections
 from stages.values.types import merged, parameters, type_of, typed
 
-FOLDER = Path(__file__).parent.parent / "planted" / "rewrites"
+FOLDER = Path(__file__).parents[2] / "planted" / "rewrites"
 CORPUS = {path.stem: tomllib.loads(path.read_text()) for path in sorted(FOLDER.glob("*.toml"))}
 REWRITES_FOUND = 0.95
 

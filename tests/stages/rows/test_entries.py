@@ -111,10 +111,24 @@ ORIGINS = st.builds(
 PROMPTS = st.none() | st.builds(Prompt, WORDS, WORDS)
 TAGS = st.lists(WORDS, max_size=2).map(tuple)
 COUNTS = st.integers(0, 10**6)
-USAGES = st.builds(Usage, COUNTS, COUNTS, COUNTS, st.booleans())
-ANSWERS = st.builds(Answer, TEXTS, TEXTS, st.sampled_from(["stop", "length"]), TEXTS, USAGES)
+USAGES = st.builds(
+    Usage, input_tokens=COUNTS, output_tokens=COUNTS, cached_tokens=COUNTS, estimated=st.booleans()
+)
+ANSWERS = st.builds(
+    Answer,
+    content=TEXTS,
+    reasoning=TEXTS,
+    finish=st.sampled_from(["stop", "length"]),
+    model=TEXTS,
+    usage=USAGES,
+)
 SILENT_ANSWERS = st.builds(
-    Answer, TEXTS, st.just(""), st.sampled_from(["stop", "length"]), TEXTS, USAGES
+    Answer,
+    content=TEXTS,
+    reasoning=st.just(""),
+    finish=st.sampled_from(["stop", "length"]),
+    model=TEXTS,
+    usage=USAGES,
 )
 VERDICTS: tuple[VerdictName, ...] = (
     "right",
@@ -133,30 +147,30 @@ VERDICTS: tuple[VerdictName, ...] = (
 def turns(answers: st.SearchStrategy[Answer]) -> st.SearchStrategy[Turn]:
     return st.builds(
         Turn,
-        answers,
-        st.sampled_from(VERDICTS),
-        st.none() | JSON_TEXTS,
-        st.sampled_from([None, "strict", "repaired:literal"]),
-        st.sampled_from([None, "exact", "close"]),
-        st.none() | JSON_TEXTS,
-        TEXTS,
-        st.integers(0, 99).map(lambda tenths: tenths / 10),
-        st.booleans(),
-        st.booleans(),
-        TEXTS,
+        answer=answers,
+        verdict=st.sampled_from(VERDICTS),
+        predicted=st.none() | JSON_TEXTS,
+        read=st.sampled_from([None, "strict", "repaired:literal"]),
+        match=st.sampled_from([None, "exact", "close"]),
+        got=st.none() | JSON_TEXTS,
+        error=TEXTS,
+        cpu_s=st.integers(0, 99).map(lambda tenths: tenths / 10),
+        near_limit=st.booleans(),
+        out_of_domain=st.booleans(),
+        feedback=TEXTS,
     )
 
 
 PAIRS = st.builds(
     Pair,
-    JSON_TEXTS,
-    JSON_TEXTS,
-    st.none() | COUNTS,
-    st.lists(COUNTS, max_size=3).map(tuple),
-    TAGS,
-    st.booleans(),
-    st.booleans(),
-    TAGS,
+    input=JSON_TEXTS,
+    output=JSON_TEXTS,
+    steps=st.none() | COUNTS,
+    lines=st.lists(COUNTS, max_size=3).map(tuple),
+    coerced=TAGS,
+    mutates=st.booleans(),
+    near_limit=st.booleans(),
+    tags=TAGS,
 )
 FOUND = st.fixed_dictionaries(
     {
@@ -268,12 +282,18 @@ def test_a_program_comes_back_whole(subject: Program) -> None:
 CONVERSATIONS = TEXTS.map(lambda text: ({"role": "user", "content": text},))
 
 
-@given(st.builds(TransformQuestion, CONVERSATIONS, ORIGINS, PROMPTS))
+@given(st.builds(TransformQuestion, messages=CONVERSATIONS, origin=ORIGINS, prompt=PROMPTS))
 def test_a_transform_question_comes_back_whole(subject: TransformQuestion) -> None:
     assert returned(subject) == [subject]
 
 
-@given(st.builds(Unified, st.builds(TransformQuestion, CONVERSATIONS, ORIGINS, PROMPTS), ANSWERS))
+@given(
+    st.builds(
+        Unified,
+        st.builds(TransformQuestion, messages=CONVERSATIONS, origin=ORIGINS, prompt=PROMPTS),
+        ANSWERS,
+    )
+)
 def test_a_transforming_models_reply_comes_back_whole(subject: Unified) -> None:
     assert returned(subject) == [subject]
 
