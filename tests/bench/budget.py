@@ -112,7 +112,8 @@ async def main(runs: int, forecasts: int) -> None:
         used.append(billed / budget)
     if runs:
         print(
-            f"{runs} runs, {kills} killed: the bill passed the budget in {over}; at most {max(used):.3f} of it was billed, "
+            f"{runs} runs, {kills} killed: the bill passed the budget in {over}; at most "
+            f"{max(used):.3f} of it was billed, "
             f"{sum(used) / runs:.2f} on average",
             flush=True,
         )
@@ -121,7 +122,8 @@ async def main(runs: int, forecasts: int) -> None:
     if forecasts:
         width = sum(most / least for least, most, _ in spans) / forecasts
         print(
-            f"{held} of {forecasts} forecasts after {AFTER_ROWS} rows hold the truth; most / least is {width:.2f} on average"
+            f"{held} of {forecasts} forecasts after {AFTER_ROWS} rows hold the truth; most / "
+            f"least is {width:.2f} on average"
         )
 
 

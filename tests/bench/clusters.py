@@ -34,14 +34,23 @@ def cpu_a_program_us(count: int) -> float:
     groups = grouped(tagged(number, chance) for number in range(count))
     taken = time.process_time() - start
     print(
-        f"{count:>8} programs: {taken / count * 1e6:7.1f} us each, {len(set(groups.values()))} groups",
+        (
+            f"{count:>8} programs: {taken / count * 1e6:7.1f} us each, "
+            f"{len(set(groups.values()))} groups"
+        ),
         flush=True,
     )
     return taken / count * 1e6
 
 
 async def probing_ms() -> float:
-    code = "def main_solution(items, k):\n    total = {}\n    for item in items:\n        total += item % (k + {})\n    return total\n"
+    code = (
+        "def main_solution(items, k):\n"
+        "    total = {}\n"
+        "    for item in items:\n"
+        "        total += item % (k + {})\n"
+        "    return total\n"
+    )
     async with Sandbox(Limits(), workers=1) as box:
         await box.run("def f(): return 1\n", "f", {})
         before = box.statistics().cpu_s + time.process_time()

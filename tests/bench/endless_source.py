@@ -51,7 +51,10 @@ async def run(url: str, folder: Path, seconds: float) -> None:
             if now_s - told >= 30:
                 told = now_s
                 print(
-                    f"{now_s:5.0f} s  {count} rows  {engine.statistics().live} live  {resident_bytes() >> 20} MB",
+                    (
+                        f"{now_s:5.0f} s  {count} rows  {engine.statistics().live} live  "
+                        f"{resident_bytes() >> 20} MB"
+                    ),
                     flush=True,
                 )
             if now_s >= seconds:
@@ -60,7 +63,8 @@ async def run(url: str, folder: Path, seconds: float) -> None:
         await stream.aclose()
     print(f"first row after {first_s:.1f} s; {count} rows")
     print(
-        f"memory at {seconds:.0f} s / at {SETTLED_S:.0f} s = {last / max(settled, 1):.3f} ({last >> 20} MB)"
+        f"memory at {seconds:.0f} s / at {SETTLED_S:.0f} s = {last / max(settled, 1):.3f} "
+        f"({last >> 20} MB)"
     )
 
 

@@ -44,7 +44,8 @@ def main() -> None:
     )
     print(f"answers {stats['answered']}, peak in flight {stats['peak_in_flight']}")
     print(
-        f"engine {own.ru_utime + own.ru_stime:.1f} CPU s, sandbox {children.ru_utime + children.ru_stime:.1f} CPU s"
+        f"engine {own.ru_utime + own.ru_stime:.1f} CPU s, sandbox "
+        f"{children.ru_utime + children.ru_stime:.1f} CPU s"
     )
     print(f"wall {wall_s:.1f} s / least possible {least_s:.1f} s = {wall_s / least_s:.3f}")
 

@@ -92,7 +92,8 @@ async def flight(calls: int) -> None:
         taken_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu_s
         mean, span_s = mean_at_the_ceiling(diary(url)["changes"], CEILING)
     print(
-        f"{calls} calls in {taken_s:.0f} s: mean in flight {mean:.1f} of {CEILING} = {mean / CEILING:.3f} over {span_s:.0f} s; "
+        f"{calls} calls in {taken_s:.0f} s: mean in flight {mean:.1f} of {CEILING} = "
+        f"{mean / CEILING:.3f} over {span_s:.0f} s; "
         f"{1000 * cpu_s / calls:.2f} ms CPU a call"
     )
 
@@ -153,7 +154,8 @@ async def storm() -> None:
         10,
     )
     print(
-        f"{count} answers, an oracle's {oracle:.0f}: {count / oracle:.3f} of it; full again {back} s after the storm "
+        f"{count} answers, an oracle's {oracle:.0f}: {count / oracle:.3f} of it; full again "
+        f"{back} s after the storm "
         f"(per second: {', '.join(f'{share:.2f}' for share in after)})"
     )
 
@@ -213,7 +215,8 @@ async def cpu() -> None:
                 costs.append(ours)
         rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(
-            f"{in_flight} in flight: {statistics.median(costs):.2f} ms CPU a request, {statistics.median(ratios):.2f} of the "
+            f"{in_flight} in flight: {statistics.median(costs):.2f} ms CPU a request, "
+            f"{statistics.median(ratios):.2f} of the "
             f"barest; peak memory of the process {rss >> 10} MB, {grown} KB more in the last round",
             flush=True,
         )

@@ -57,8 +57,9 @@ async def main() -> None:
         * 1000
     )
     print(
-        f"without a journal {without:.0f}/s, with one {with_it:.0f}/s: {with_it / without:.3f} of it; "
-        f"{cpu_ms:.3f} ms CPU and {size // (ROUNDS * COUNT)} bytes a completion of {len(ANSWER)} bytes"
+        f"without a journal {without:.0f}/s, with one {with_it:.0f}/s: "
+        f"{with_it / without:.3f} of it; {cpu_ms:.3f} ms CPU and "
+        f"{size // (ROUNDS * COUNT)} bytes a completion of {len(ANSWER)} bytes"
     )
 
 

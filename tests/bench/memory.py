@@ -108,7 +108,8 @@ async def run(url: str, folder: Path, instances: int) -> None:
     size = sum(file.stat().st_size for file in (folder / "out").iterdir())
     print(f"{count} rows in {time.monotonic() - began:.0f} s, a folder of {size >> 20} MB")
     print(
-        f"peak memory at {count} / at {instances // 100} rows = {peak_bytes() / first:.3f} ({peak_bytes() >> 20} MB)"
+        f"peak memory at {count} / at {instances // 100} rows = {peak_bytes() / first:.3f} "
+        f"({peak_bytes() >> 20} MB)"
     )
 
 

@@ -67,7 +67,8 @@ async def main(count: int) -> None:
             )
             await process.wait()
     print(
-        f"{count} finished source rows: {taken_s:.1f} s ({cpu_s:.1f} s CPU in the loop's thread) to the first new call, "
+        f"{count} finished source rows: {taken_s:.1f} s ({cpu_s:.1f} s CPU in the loop's thread) "
+        "to the first new call, "
         f"{taken_s / count * 1e6:.0f} us a row; peak memory {peak_mib} MiB"
     )
 

@@ -62,7 +62,8 @@ def main() -> None:
         print(f"{level:<12}{head or 'standard library':<18}{kind:<10}{cost:7.2f} ms CPU")
     plain, heavy = (found[WALLS.name, head, "one"] for head in ("", "import numpy"))
     print(
-        f"fresh python with numpy / a run with numpy: {fresh['python - importing numpy'] / heavy:.1f}"
+        "fresh python with numpy / a run with numpy: "
+        f"{fresh['python - importing numpy'] / heavy:.1f}"
     )
     print(f"fresh python -I -S / a run: {fresh['python -I -S'] / plain:.1f}")
     for head in ("", "import numpy"):

@@ -22,14 +22,18 @@ from tests.support.processes import alive, children, descendants
 WORK = """
 import asyncio, sys
 from sandbox import Limits, Sandbox
-CODES = ["def f(n):\\n    return n\\n", "import time\\ndef f(n):\\n    time.sleep(50)\\n", "def f(n):\\n    while True: pass\\n"]
-async def lane(box, number):
+CODES = [
+    "def f(n):\\n    return n\\n",
+    "import time\\ndef f(n):\\n    time.sleep(50)\\n",
+    "def f(n):\\n    while True: pass\\n",
+]
+async def caller(box, number):
     while True:
         await box.run(CODES[number % 3], "f", {"n": 1}, hash_seed=number % 2)
 async def main():
     async with Sandbox(Limits(cpu_s=30, wall_s=30), workers=6, isolation=sys.argv[1]) as box:
         print(box.isolation, flush=True)
-        await asyncio.gather(*[lane(box, number) for number in range(6)])
+        await asyncio.gather(*[caller(box, number) for number in range(6)])
 asyncio.run(main())
 """
 PATIENCE_S = 1.0

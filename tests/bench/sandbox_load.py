@@ -65,8 +65,10 @@ def main() -> int:
         for status in sorted({run.status for run in alone})
     }
     print(
-        f"{COUNT} runs, {BUSY} busy processes beside: {statuses}; near a limit: {sum(run.near_limit for run in alone)} alone, "
-        f"{sum(run.near_limit for run in beside)} beside; took {(time.perf_counter() - started - alone_s) / alone_s:.1f} times as long"
+        f"{COUNT} runs, {BUSY} busy processes beside: {statuses}; near a limit: "
+        f"{sum(run.near_limit for run in alone)} alone, "
+        f"{sum(run.near_limit for run in beside)} beside; took "
+        f"{(time.perf_counter() - started - alone_s) / alone_s:.1f} times as long"
     )
     print(f"differ: {len(differ)}, of them away from every limit: {len(away)}")
     for one, other in away:

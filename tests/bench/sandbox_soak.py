@@ -17,7 +17,12 @@ from pathlib import Path
 from sandbox import Limits, Sandbox
 from tests.support.processes import children, descendants
 
-SOUND = "import random\ndef f(n):\n    open('left', 'w').write('x' * 1000)\n    return [n, n * n, str(n)[::-1]]\n"
+SOUND = (
+    "import random\n"
+    "def f(n):\n"
+    "    open('left', 'w').write('x' * 1000)\n"
+    "    return [n, n * n, str(n)[::-1]]\n"
+)
 HOSTILE = [
     "import os\ndef f(n):\n    os._exit(0)\n",
     "def f(n):\n    while True: pass\n",
@@ -26,8 +31,18 @@ HOSTILE = [
     "def f(n):\n    for i in range(5000): open(str(i), 'w').write('x' * 100000)\n",
     "import socket\ndef f(n):\n    socket.socket()\n",
     "import ctypes\ndef f(n):\n    ctypes.string_at(0)\n",
-    "import os\ndef f(n):\n    for d in range(64):\n        try: os.write(d, b'zzz')\n        except OSError: pass\n",
-    "import threading\ndef f(n):\n    while True: threading.Thread(target=threading.Event().wait).start()\n",
+    (
+        "import os\n"
+        "def f(n):\n"
+        "    for d in range(64):\n"
+        "        try: os.write(d, b'zzz')\n"
+        "        except OSError: pass\n"
+    ),
+    (
+        "import threading\n"
+        "def f(n):\n"
+        "    while True: threading.Thread(target=threading.Event().wait).start()\n"
+    ),
     "import ctypes\ndef f(n):\n    ctypes.CDLL(None).ptrace(0, 0, 0, 0)\n",
 ]
 LIMITS = Limits(cpu_s=0.5, wall_s=0.5, memory_bytes=256 << 20)
@@ -43,7 +58,8 @@ async def main(runs: int) -> int:
         wrong = await soak(box, runs)
         end = state(box, before_files)
         print(
-            f"{runs} runs, {runs // EVERY} of them hostile; sound ones that were wrong: {wrong}; lost tries: "
+            f"{runs} runs, {runs // EVERY} of them hostile; sound ones that were wrong: {wrong}; "
+            "lost tries: "
             f"{box.statistics().lost}"
         )
     grown = [

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.digests import digest_of
 from tests.support.runs import rows, samples, write_rows
 
 TOLD = re.compile(r"`(\w+)` (?:is|becomes) (.+)\.$", re.MULTILINE)
@@ -50,6 +51,11 @@ def test_the_starter_gives_samples_of_every_ending_and_both_directions(starter: 
         list(row)[:5] == ["prompt", "turn_1", "feedback_1", "turn_2", "feedback_2"] for row in found
     )
     assert {turn["model"] for row in found for turn in row["meta"]["turns"]} == {"simulated"}
+
+
+def test_the_starters_rows_are_those_of_the_first_release(starter: Path) -> None:
+    digest = "0dd537270ffbf282a22b5724e30659f8ba7bb859282689165d8772e1206a37a5"
+    assert digest_of(starter / "demo" / "out") == digest
 
 
 def test_the_summary_tells_the_funnel(starter: Path) -> None:

@@ -132,7 +132,12 @@ async def test_an_error_carries_its_type_and_message_bounded(box: Sandbox) -> No
     [
         "while True: pass",
         "try:\n  while True: pass\nexcept BaseException:\n  while True: pass",
-        "import signal\nfor s in (signal.SIGTERM, signal.SIGINT, signal.SIGXCPU): signal.signal(s, signal.SIG_IGN)\nwhile True: pass",
+        (
+            "import signal\n"
+            "for s in (signal.SIGTERM, signal.SIGINT, signal.SIGXCPU): "
+            "signal.signal(s, signal.SIG_IGN)\n"
+            "while True: pass"
+        ),
         "import time\ntime.sleep(60)",
         "import threading\nthreading.Event().wait()",
     ],
@@ -170,7 +175,13 @@ async def test_nothing_that_is_printed_or_patched_counts_as_a_value(box: Sandbox
 async def test_rubbish_on_every_descriptor_is_a_crash_and_no_value(box: Sandbox) -> None:
     found = await run(
         box,
-        "import os\nfor fd in range(64):\n  try: os.write(fd, b'zzzzzzzz rubbish')\n  except OSError: pass\nreturn 1",
+        (
+            "import os\n"
+            "for fd in range(64):\n"
+            "  try: os.write(fd, b'zzzzzzzz rubbish')\n"
+            "  except OSError: pass\n"
+            "return 1"
+        ),
     )
     assert found.status == "crash"
 
@@ -224,14 +235,27 @@ async def test_an_argument_beyond_all_bounds_is_the_sandboxs_error(box: Sandbox)
 
 
 async def test_a_call_that_ends_its_process_leaves_the_others_their_values(box: Sandbox) -> None:
-    code = "import os\ndef f(n):\n    if n == 1: os._exit(3)\n    if n == 3:\n        while True: pass\n    return n\n"
+    code = (
+        "import os\n"
+        "def f(n):\n"
+        "    if n == 1: os._exit(3)\n"
+        "    if n == 3:\n"
+        "        while True: pass\n"
+        "    return n\n"
+    )
     found = await box.run_many(job(code, *range(5)))
     assert [one.status for one in found] == ["ok", "crash", "ok", "timeout", "ok"]
     assert [one.value for one in found] == ["0", None, "2", None, "4"]
 
 
 async def test_calls_stop_once_they_have_used_up_their_time_together(box: Sandbox) -> None:
-    code = "def f(n):\n    import time\n    end = time.process_time() + 0.3\n    while time.process_time() < end: pass\n    return n\n"
+    code = (
+        "def f(n):\n"
+        "    import time\n"
+        "    end = time.process_time() + 0.3\n"
+        "    while time.process_time() < end: pass\n"
+        "    return n\n"
+    )
     found = await box.run_many(replace(job(code, *range(6)), total_cpu_s=0.5))
     assert [one.status for one in found] == ["ok", "ok", "timeout", "timeout", "timeout", "timeout"]
 
@@ -259,7 +283,10 @@ async def test_a_changed_argument_is_seen(box: Sandbox) -> None:
 
 async def test_draws_are_distinct_counted_and_the_same_for_the_same_seed(box: Sandbox) -> None:
     code = (
-        "import random\ndef g():\n    n = random.randint(0, 9)\n    if n == 3: raise ValueError(n)\n"
+        "import random\n"
+        "def g():\n"
+        "    n = random.randint(0, 9)\n"
+        "    if n == 3: raise ValueError(n)\n"
         "    if n == 4: return {n}\n    if n == 5: return 'x' * 500\n    return n\n"
     )
     drawing = Drawing(
@@ -291,7 +318,10 @@ async def test_draws_that_do_not_end_are_a_timeout(box: Sandbox) -> None:
 
 async def test_files_of_a_job_are_gone_when_it_has_ended(box: Sandbox) -> None:
     left = (
-        "import os, tempfile\nopen('x', 'w').write('y')\nos.makedirs('deep/' * 50)\nos.chmod('deep', 0)\n"
+        "import os, tempfile\n"
+        "open('x', 'w').write('y')\n"
+        "os.makedirs('deep/' * 50)\n"
+        "os.chmod('deep', 0)\n"
         "os.symlink('/', 'root')\nreturn tempfile.gettempdir() == os.getcwd() == os.environ['HOME']"
     )
     found = await run(
@@ -310,7 +340,9 @@ async def test_numpy_values_become_plain_ones_and_its_numbers_follow_from_the_se
 ) -> None:
     pytest.importorskip("numpy", reason="the guest has no numpy")
     code = (
-        "import numpy as np\ndef f(n):\n    return {'a': np.arange(n), 'b': np.float64(0.5), 'c': np.bool_(True),"
+        "import numpy as np\n"
+        "def f(n):\n"
+        "    return {'a': np.arange(n), 'b': np.float64(0.5), 'c': np.bool_(True),"
         " np.int64(7): np.random.rand()}\n"
     )
     one, two = await box.run_many(replace(job(code, 3, 3), seed=1))
@@ -339,7 +371,8 @@ async def test_a_clock_can_stand_still_for_all_that_measures(box: Sandbox) -> No
         "    before = time.perf_counter(), time.monotonic_ns(), time.process_time()\n"
         "    total = sum(range(200_000))\n"
         "    after = time.perf_counter(), time.monotonic_ns(), time.process_time()\n"
-        "    return [before == after, time.time(), datetime.now(timezone.utc).timestamp(), total > 0]\n"
+        "    return [before == after, time.time(), "
+        "datetime.now(timezone.utc).timestamp(), total > 0]\n"
     )
     found = await box.run(code, "f", {}, clock=Clock(at_s=1_600_000_000.0))
     assert found.value == "[true, 1600000000.0, 1600000000.0, true]"
@@ -353,7 +386,8 @@ async def test_salt_changes_the_seeds_and_digests_of_the_code_itself_and_says_wh
         "TABLE = random.Random(7).random()\n"
         "def f(n):\n"
         "    random.seed(42)\n"
-        "    return [TABLE, random.random(), random.Random(n).random(), hashlib.md5(b'x').hexdigest(), zlib.crc32(b'x')]\n"
+        "    return [TABLE, random.random(), random.Random(n).random(), "
+        "hashlib.md5(b'x').hexdigest(), zlib.crc32(b'x')]\n"
         "def g(n):\n"
         "    return random.random()\n"
     )
@@ -378,7 +412,8 @@ async def test_numpys_own_seeds_are_salted(box: Sandbox) -> None:
         "import numpy as np\n"
         "def f(n):\n"
         "    np.random.seed(n)\n"
-        "    return [np.random.rand(), np.random.default_rng(3).random(), np.random.RandomState(4).rand()]\n"
+        "    return [np.random.rand(), np.random.default_rng(3).random(), "
+        "np.random.RandomState(4).rand()]\n"
     )
     plain, salted = [await box.run(code, "f", '{"n": 1}', salt=salt) for salt in (0, 5)]
     pairs = zip(json.loads(plain.value or ""), json.loads(salted.value or ""), strict=True)
@@ -399,8 +434,10 @@ async def test_a_clock_is_shifted_for_all_who_ask_it_and_for_this_job_alone(box:
         "import time\nfrom datetime import date, datetime, timezone\n"
         "def f():\n"
         "    now = datetime.now()\n"
-        "    return [time.time(), time.time_ns() / 1e9, time.mktime(time.localtime()), now.timestamp(),\n"
-        "            datetime.now(timezone.utc).timestamp(), time.mktime(date.today().timetuple()) + now.hour * 3600,\n"
+        "    return [time.time(), time.time_ns() / 1e9, time.mktime(time.localtime()), "
+        "now.timestamp(),\n"
+        "            datetime.now(timezone.utc).timestamp(), "
+        "time.mktime(date.today().timetuple()) + now.hour * 3600,\n"
         "            datetime.utcnow().replace(tzinfo=timezone.utc).timestamp()]\n"
     )
     real = [
@@ -424,14 +461,16 @@ async def test_shifted_dates_are_still_dates(box: Sandbox) -> None:
         "class Mine(D): pass\n"
         "def f():\n"
         "    made = D(2020, 1, 2, 3)\n"
-        "    return [repr(made), repr(made + timedelta(1)), isinstance(D.now(), date), isinstance(made, Mine),\n"
-        "            isinstance(date(2020, 1, 1), D), str(D.strptime('2021-05-06', '%Y-%m-%d')), repr(date(2020, 1, 1)),\n"
+        "    return [repr(made), repr(made + timedelta(1)), isinstance(D.now(), date), "
+        "isinstance(made, Mine),\n"
+        "            isinstance(date(2020, 1, 1), D), str(D.strptime('2021-05-06', '%Y-%m-%d')), "
+        "repr(date(2020, 1, 1)),\n"
         "            time.tzname[0], D.now().year > 2100, repr(Mine(2020, 1, 1))]\n"
     )
     found = await box.run(code, "f", {}, clock=Clock(shift_s=100 * 365.25 * 86400, zone="XYZ-5"))
     assert found.value == (
-        '["datetime.datetime(2020, 1, 2, 3, 0)", "datetime.datetime(2020, 1, 3, 3, 0)", true, false, false, '
-        '"2021-05-06 00:00:00", "datetime.date(2020, 1, 1)", "XYZ", true, "Mine(2020, 1, 1, 0, 0)"]'
+        '["datetime.datetime(2020, 1, 2, 3, 0)", "datetime.datetime(2020, 1, 3, 3, 0)", '
+        'true, false, false, "2021-05-06 00:00:00", "datetime.date(2020, 1, 1)", "XYZ", true, "Mine(2020, 1, 1, 0, 0)"]'
     )
 
 
@@ -476,7 +515,12 @@ async def test_what_a_sleeper_costs_is_blocked_time_and_what_a_worker_costs_is_n
     slept = await run(box, "import time\ntime.sleep(0.3)\nreturn 1")
     worked = await run(
         box,
-        "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\nreturn 1",
+        (
+            "import time\n"
+            "end = time.process_time() + 0.3\n"
+            "while time.process_time() < end: pass\n"
+            "return 1"
+        ),
     )
     quick = await run(box, "return 1")
     assert [one.near_limit for one in (slept, worked, quick)] == [True, True, False]

@@ -302,7 +302,10 @@ async def test_an_interpreter_that_may_not_be_run_is_named(tmp_path: Path) -> No
 
 
 def test_the_sandbox_needs_nothing_but_the_standard_library() -> None:
-    code = "import sandbox, sys; print([m for m in sys.modules if m.split('.')[0] in ('aiohttp', 'anyio', 'stages', 'engine')])"
+    code = (
+        "import sandbox, sys; print([m for m in sys.modules if m.split('.')[0] in ('aiohttp', "
+        "'anyio', 'stages', 'engine')])"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
 

@@ -32,5 +32,6 @@ def _sample(row: dict[str, Any]) -> list[Any]:
     meta = row["meta"]
     spoken = [value for name, value in row.items() if name != "meta"]
     turns = [[turn.get(name) for name in OF_TURN] for turn in meta["turns"]]
-    names = ("id", "question", "program", "pair", "input", "output", "guess", "steps", "tags")
-    return [spoken, turns, [meta[name] for name in names]]
+    names = ("id", "question", "program", "pair", "input", "output", "guess", "steps")
+    tags = [tag for tag in meta["tags"] if tag != "near_limit"]  # a measurement
+    return [spoken, turns, tags, [meta[name] for name in names]]

@@ -14,8 +14,18 @@ from stages.records import (
     Usage,
 )
 
-CODE = "def main_solution(a, b):\n    total = a\n    for _ in range(b):\n        total += 1\n    return total\n"
-GENERATOR = "import random\n\n\ndef input_generator():\n    return {'a': random.randint(0, 30), 'b': random.randint(1, 9)}\n"
+CODE = (
+    "def main_solution(a, b):\n"
+    "    total = a\n"
+    "    for _ in range(b):\n"
+    "        total += 1\n"
+    "    return total\n"
+)
+GENERATOR = (
+    "import random\n\n\n"
+    "def input_generator():\n"
+    "    return {'a': random.randint(0, 30), 'b': random.randint(1, 9)}\n"
+)
 CHECK = "def input_check(a, b):\n    return 0 <= a <= 30 and 1 <= b <= 9\n"
 SECTIONS = Sections(
     code=CODE,
@@ -33,8 +43,18 @@ PAIR = Pair(input='{"a": 2, "b": 3}', output="5", steps=9, lines=(2, 3, 4, 5))
 def reply_of(sections: Sections) -> str:
     """The sections as a model would write them."""
     text = (
-        f"## Main Function\n```python\n{sections.code}\n```\n## Input Output Description\n{sections.description}\n"
-        f"## Input Generator\n```python\n{sections.generator}\n```\n## Problem Statement\n{sections.statement}\n"
+        "## Main Function\n"
+        "```python\n"
+        f"{sections.code}\n"
+        "```\n"
+        "## Input Output Description\n"
+        f"{sections.description}\n"
+        "## Input Generator\n"
+        "```python\n"
+        f"{sections.generator}\n"
+        "```\n"
+        "## Problem Statement\n"
+        f"{sections.statement}\n"
     )
     return text + (f"## Input Check\n```python\n{sections.check}\n```\n" if sections.check else "")
 

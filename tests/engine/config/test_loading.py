@@ -40,7 +40,8 @@ def test_all_mistakes_are_told_at_once_each_with_its_place(tmp_path: Path) -> No
 def test_a_mistyped_key_of_a_model_is_named_with_a_suggestion(tmp_path: Path) -> None:
     told = mistakes(tmp_path, '[models.main]\nmodel = "m"\nconcurency = 5\n')
     assert told == [
-        "run.toml:3: [models.main] concurency: there is no such setting; did you mean 'concurrency'?"
+        "run.toml:3: [models.main] concurency: there is no such setting; "
+        "did you mean 'concurrency'?"
     ]
 
 

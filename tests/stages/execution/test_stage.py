@@ -222,7 +222,9 @@ async def test_a_program_is_rejected_for(fault: str) -> None:
 IRREPRODUCIBLE = {
     "random": f"import random\n{MAIN}    return a + random.random()\n",
     "clock": f"import time\n{MAIN}    return a + time.time_ns()\n",
-    "hash_order": f"{MAIN}    return a, ''.join({{'one', 'two', 'three', 'four', 'five', 'six', 'seven'}})\n",
+    "hash_order": (
+        f"{MAIN}    return a, ''.join({{'one', 'two', 'three', 'four', 'five', 'six', 'seven'}})\n"
+    ),
     "state": f"CALLS = []\n{MAIN}    CALLS.append(a)\n    return a, len(CALLS)\n",
 }
 
@@ -303,7 +305,11 @@ async def test_the_paper_keeps_a_constant_program_without_a_word() -> None:
 
 
 async def test_inputs_that_give_no_pair_are_dropped_and_counted_while_they_are_few() -> None:
-    code = f"{MAIN}    if a == 30:\n        raise ValueError(a)\n    return 'x' * 600 if a == 29 else a * b\n"
+    code = (
+        f"{MAIN}    if a == 30:\n"
+        "        raise ValueError(a)\n"
+        "    return 'x' * 600 if a == 29 else a * b\n"
+    )
     found = await sound(draft(code=code), pool=100, draws=400)
     assert set(found.generation.to_json()["dropped"]) == {"raises", "too_large"}
     assert (
@@ -322,7 +328,12 @@ async def test_a_generator_that_raises_now_and_then_is_counted() -> None:
 
 
 async def test_a_pair_beyond_the_bound_of_steps_keeps_its_value_and_is_tagged_long() -> None:
-    code = f"{MAIN}    total = a\n    for _ in range(200_000 if a > 15 else 2):\n        total += 1\n    return total\n"
+    code = (
+        f"{MAIN}    total = a\n"
+        "    for _ in range(200_000 if a > 15 else 2):\n"
+        "        total += 1\n"
+        "    return total\n"
+    )
     found = await sound(draft(code=code), pool=6, pairs=6)
     values = {pair.output: pair.tags for pair in found.pairs}
     assert {tags for output, tags in values.items() if int(output) >= 200_000} == {("long",)}
@@ -331,7 +342,11 @@ async def test_a_pair_beyond_the_bound_of_steps_keeps_its_value_and_is_tagged_lo
 
 async def test_an_argument_that_is_changed_is_recorded_as_it_was_given() -> None:
     code = "def main_solution(items):\n    items.sort()\n    return items.pop()\n"
-    generator = "import random\n\n\ndef input_generator():\n    return {'items': [random.randint(0, 9) for _ in range(4)]}\n"
+    generator = (
+        "import random\n\n\n"
+        "def input_generator():\n"
+        "    return {'items': [random.randint(0, 9) for _ in range(4)]}\n"
+    )
     found = await sound(draft(code=code, generator=generator, check=""))
     assert all(pair.mutates for pair in found.pairs)
     assert {len(json.loads(pair.input)["items"]) for pair in found.pairs} == {4}

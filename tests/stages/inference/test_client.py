@@ -198,7 +198,10 @@ async def test_a_400_that_means_a_wrong_key_or_model_rejects_no_row(message: str
 
 
 async def test_a_400_that_only_quotes_the_request_rejects_its_row() -> None:
-    quoted = "Input should be shorter than it is, and what was given, as far as it can be told, is: 'def authentication(user): no such model'"
+    quoted = (
+        "Input should be shorter than it is, and what was given, as far as it can be told, is: "
+        "'def authentication(user): no such model'"
+    )
     async with model([Reply({"error": {"message": quoted + " " * 90 + quoted}}, 400)]) as (
         client,
         _,

@@ -91,7 +91,13 @@ async def test_rewrites_are_found_and_no_look_alike_is_merged() -> None:
 
 
 async def test_a_program_that_the_probes_break_is_probed_one_by_one() -> None:
-    code = "import os\n\n\ndef main_solution(n):\n    if n == 3:\n        os._exit(1)\n    return n * n\n"
+    code = (
+        "import os\n\n\n"
+        "def main_solution(n):\n"
+        "    if n == 3:\n"
+        "        os._exit(1)\n"
+        "    return n * n\n"
+    )
     async with Sandbox(Limits(), workers=2) as box:
         whole = await Probing(box).behaviour(made("a", code, ['{"n": 1}']))
         same = await Probing(box).behaviour(
@@ -175,9 +181,9 @@ def test_numbers_are_compared_to_six_digits_and_one_is_one() -> None:
 
 
 STATEMENT = (
-    "A depot keeps a list of parcels with their weights, and a lorry takes them in the order in which they came. "
-    * 3
-)
+    "A depot keeps a list of parcels with their weights, and a lorry takes them in the order "
+    "in which they came. "
+) * 3
 
 
 def test_texts_that_differ_in_a_word_share_a_band_and_others_do_not() -> None:

@@ -15,7 +15,10 @@ from stages.records import Pair, Program, Sections
 from tests.support.records import program
 from tests.support.runs import settings
 
-TEXT = "Given a list of parcels, find the number of journeys that a lorry makes until every parcel is gone."
+TEXT = (
+    "Given a list of parcels, find the number of journeys that a lorry makes until every parcel "
+    "is gone."
+)
 SQUARES = "def main_solution(n):\n    return n * n + 1\n"
 
 
@@ -60,7 +63,13 @@ async def test_a_rewrite_of_a_benchmarks_program_is_found_by_what_it_does(tmp_pa
     config = settings(tmp_path, contamination={"benchmarks": "bench.jsonl"})
     rewrite = subject(
         "What comes out?",
-        "def main_solution(n):\n    total = 1\n    for _ in range(n):\n        total += n\n    return total\n",
+        (
+            "def main_solution(n):\n"
+            "    total = 1\n"
+            "    for _ in range(n):\n"
+            "        total += n\n"
+            "    return total\n"
+        ),
     )
     other = subject("What comes out?", "def main_solution(n):\n    return n * n + 2\n")
     async with Sandbox(Limits(), workers=1) as box:

@@ -96,13 +96,26 @@ def test_what_shares_its_line_is_not_cut_out(code: str) -> None:
 
 
 def test_the_docstring_is_that_of_the_named_function() -> None:
-    code = 'def solve(a):\n    """Adds."""\n    return a + 1\n\n\ndef main_solution(a):\n    """Main."""\n    return a'
+    code = (
+        "def solve(a):\n"
+        '    """Adds."""\n'
+        "    return a + 1\n\n\n"
+        "def main_solution(a):\n"
+        '    """Main."""\n'
+        "    return a"
+    )
     assert normalised(code, "solve") == code.replace('    """Adds."""\n', "")
 
 
 MESSY = (
     "# import necessary packages\nimport os, sys\nimport math\nfrom typing import *\n\n\n\n\n"
-    'TEXT = """\n# main function  \n"""\n# main function\ndef main_solution(a):  \n    """Doc.\n    """\n'
+    'TEXT = """\n'
+    "# main function  \n"
+    '"""\n'
+    "# main function\n"
+    "def main_solution(a):  \n"
+    '    """Doc.\n'
+    '    """\n'
     "    return math.floor(a) # down\n"
 )
 

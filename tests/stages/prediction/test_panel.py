@@ -79,7 +79,13 @@ async def test_a_guess_wins_by_the_equality_of_the_run() -> None:
 async def test_a_guess_that_breaks_the_program_wins_nothing_and_the_others_are_still_tried() -> (
     None
 ):
-    code = "import os\n\n\ndef main_solution(n):\n    if n == 0:\n        os._exit(1)\n    return n * 4\n"
+    code = (
+        "import os\n\n\n"
+        "def main_solution(n):\n"
+        "    if n == 0:\n"
+        "        os._exit(1)\n"
+        "    return n * 4\n"
+    )
     tried = subject(code, ({"n": 1}, 4))
     async with Sandbox(Limits(), workers=1) as box:
         guesses = await Panel(box).guesses(tried, tried.pairs, ["input"])

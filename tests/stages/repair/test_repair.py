@@ -227,8 +227,18 @@ def test_the_transform_json_counts_attempts_their_faults_and_what_all_of_them_us
 
 
 CODE = (
-    "import random\n\n\ndef helper(a):\n    try:\n        return 10 // a\n    except ZeroDivisionError:\n        return 0\n"
-    "\n\ndef main_solution(a, b):\n    total = a\n    for _ in range(b):\n        total += helper(a)\n    return total\n"
+    "import random\n\n\n"
+    "def helper(a):\n"
+    "    try:\n"
+    "        return 10 // a\n"
+    "    except ZeroDivisionError:\n"
+    "        return 0\n"
+    "\n\n"
+    "def main_solution(a, b):\n"
+    "    total = a\n"
+    "    for _ in range(b):\n"
+    "        total += helper(a)\n"
+    "    return total\n"
 )
 BEFORE = replace(SECTIONS, code=CODE)
 

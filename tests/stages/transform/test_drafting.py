@@ -259,7 +259,14 @@ async def test_a_second_reply_without_any_program_is_still_about_the_file() -> N
 
 
 async def test_a_repair_that_gives_both_programs_changes_its_own_alone() -> None:
-    reply = "# Program 1\n## Problem Statement\nMine?\n\n# Program 2\n## Problem Statement\nThe other's?\n"
+    reply = (
+        "# Program 1\n"
+        "## Problem Statement\n"
+        "Mine?\n\n"
+        "# Program 2\n"
+        "## Problem Statement\n"
+        "The other's?\n"
+    )
     (draft,) = await drafting()(repaired(reply))
     assert isinstance(draft, Draft)
     assert draft.sections == replace(stripped(SECTIONS), statement="Mine?")

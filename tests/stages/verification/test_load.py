@@ -20,7 +20,13 @@ from tests.support.records import program, question
 BUSY = 8
 PREDICTIONS = 1000
 CODES = (
-    "def main_solution(n):\n    total = 0\n    for k in range(n * 20_000):\n        total += k % 7\n    return total % 5\n",
+    (
+        "def main_solution(n):\n"
+        "    total = 0\n"
+        "    for k in range(n * 20_000):\n"
+        "        total += k % 7\n"
+        "    return total % 5\n"
+    ),
     "def main_solution(n):\n    return [n] * (n * 40_000) and n % 3\n",
     "def main_solution(n):\n    import time\n    time.sleep(n / 400)\n    return n % 4\n",
     "def main_solution(n):\n    if n % 5 == 0:\n        raise ValueError(n)\n    return n % 4\n",
