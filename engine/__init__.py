@@ -1,8 +1,7 @@
-"""Runs code-to-samples pipelines as a stream: embed it with `Engine`, or use `python -m engine
-run.toml`.
+"""Runs code-to-samples pipelines as a stream: use `Engine`, or `python -m engine run.toml`.
 
-What is listed here is the public interface. It is imported when it is first used, so that the
-command's help and services that only check a run file do not wait for all of it.
+`__all__` lists the public interface. Each name is imported when it is first used. So the
+command's help, and services that only check a run file, do not wait for all of it.
 """
 
 from importlib import import_module

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def hidden() -> str:
-    """The package of ours that a folder of the same name hides, with that folder; "" if none is.
+    """The package of ours that a folder of the same name hides, and that folder. "" if none is.
 
     `python -m` looks into the current folder first. `codeio` does not.
     """

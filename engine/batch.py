@@ -1,10 +1,10 @@
-"""Provider batch files: the questions that a run waits for, written as a batch input file, and its
-results taken in.
+"""Provider batch files: writes the calls that a run waits for, and records their results.
 
 Half-price batch APIs answer within a day. `batch write` runs a folder as far as it goes without a
-call and writes the calls that it then needs; `batch read` records the results as if they had been
-asked for, so that the next `batch write` (or the run itself) goes on from there. Source of the
-format: OpenAI batch API; vLLM's run_batch reads the same.
+call. Then it writes the calls that are needed next. `batch read` records the results as if the run
+had made the calls. So the next `batch write`, or the run itself, goes on from there.
+
+Source of the format: OpenAI batch API. vLLM's run_batch reads the same.
 """
 
 import base64
@@ -41,8 +41,11 @@ ID_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """requests written; waiting: needed as well, but more than fit; most_usd: what the written ones
-    can cost."""
+    """What was written.
+
+    requests: in the file. waiting: needed as well, but more than fit. most_usd: what the written
+    ones can cost.
+    """
 
     requests: int
     waiting: int
@@ -51,8 +54,11 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """Results taken in: answers, refusals of single requests, those that failed and will be asked
-    again, those that were there already."""
+    """Results of a file, by what became of them.
+
+    refused: requests that are never answered. failed: requests that will be asked again. known:
+    results that were there already.
+    """
 
     answers: int = 0
     refused: int = 0
@@ -75,7 +81,7 @@ class _BatchFile:
     usd: float = 0.0
 
     def takes(self, line: bytes, model: str, usage: Usage) -> bool:
-        """Whether another call fits; if so, it counts from here on."""
+        """Whether another call fits. If it does, it counts from here on."""
         tokens = self.tokens + usage.input_tokens + usage.output_tokens
         usd = self.usd + self.spending.prices.usd(model, usage)
         size_bytes = self.size_bytes + len(line)
@@ -95,13 +101,15 @@ async def write(config: Config, path: Path, most: int = MOST) -> Written:
         await engine.run()
         run = engine.opened
         batch = _BatchFile(run.spending, most)
+        # Renamed once it is on disk, so that a file of this name is never half a batch.
         part = path.with_name(path.name + ".part")
         with part.open("wb") as file:
             for key, call in run.effects.pending.items():
                 model = config.models[call.section]
                 if model.kind != "openai":
                     raise BadInput(
-                        f"models.{call.section}: a simulated model has no batch API; run it as it is"
+                        f"models.{call.section}: a simulated model has no batch API; "
+                        "run it as it is"
                     )
                 line = _line(key, call, sorted(config.models))
                 usage = worst_case(call.body["messages"], most_tokens(call.body))
@@ -127,9 +135,9 @@ def _line(key: bytes, call: PendingCall, sections: list[str]) -> bytes:
 
 
 async def read(config: Config, path: Path) -> Taken:
-    """Records a result file, line by line; one that is read twice, or gone on with, changes nothing
-    that is there.
+    """Records a result file, line by line.
 
+    Results that are there already stay. So a file may be read twice, or again after a failure.
     Raises: EngineError.
     """
     found: Counter[str] = Counter()
@@ -175,7 +183,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _named(row: Any, sections: list[str], where: str) -> tuple[str, str, bytes]:
-    """The role, the model's section and the key that a custom_id holds."""
+    """The role, the model's section and the key that a custom_id holds. Raises: BadInput."""
     id_ = row.get("custom_id") if isinstance(row, dict) else None
     try:
         head, _, tail = str(id_).partition("-")

@@ -4,8 +4,8 @@
         async for sample in engine.stream(source_files):
             ...
 
-No signal handlers and no global state: the command adds those. Everything that is opened is closed
-on leaving.
+The engine installs no signal handlers and keeps no global state: the command adds the handlers.
+Everything that is opened is closed on leaving.
 """
 
 import asyncio
@@ -35,9 +35,9 @@ HELD_ROWS = 256
 
 
 class Engine:
-    """One run. Enter it, then use `run`, or `stream` and `submit`; `stop` drains. Not to be entered
-    twice.
+    """One run, as an async context manager that is entered once.
 
+    Use `run`, or `stream` and `submit`. `stop` lets no more source rows in.
     Raises, on entering: BadInput, MachineFailed.
     """
 
@@ -77,17 +77,19 @@ class Engine:
 
     @property
     def opened(self) -> Run:
-        """The parts of the run, for those who look deeper. Raises: Stopped, where it is not
-        open."""
+        """The parts of the run, for those who look deeper.
+
+        Raises: Stopped, where the run is not open.
+        """
         if self._run is None:
             raise Stopped("the engine is not open: use `async with Engine(...) as engine`")
         return self._run
 
     async def run(self) -> None:
-        """Sends all of the configured source through the flow; returns when nothing is live.
+        """Sends the whole configured source through the flow. Returns when nothing is live.
 
-        Raises: EngineError, what stopped it. After `stop` it returns early; `finished` tells the
-        difference.
+        After `stop` it returns early, and then `finished` is false.
+        Raises: EngineError, what stopped the run.
         """
         run = self.opened
         if (full := run.sink.full) is not None:
@@ -109,7 +111,7 @@ class Engine:
         return not stopped and not books.live and not books.held_back
 
     def stop(self) -> None:
-        """Admits no more; what is live goes on to its end."""
+        """Lets no more source rows in. Those that are live go on to their end."""
         self.opened.stop.stop()
         self.opened.flow.window.close()
 
@@ -120,9 +122,11 @@ class Engine:
         return not self.opened.flow.books.live
 
     async def submit(self, source_file: SourceItem) -> list[dict[str, Any]]:
-        """All rows of one source file, in the order of their finishing. Raises: EngineError.
+        """All rows of one source file, in the order of their finishing.
 
         A request that fails again and again waits until the others are idle, and so does its row.
+        Cancelling this call cancels what is under way for the file.
+        Raises: EngineError.
         """
         rows: list[dict[str, Any]] = []
 
@@ -148,15 +152,15 @@ class Engine:
 
         Closing early cancels what is under way. Items are rows (mappings with the fields of
         source.format), paths, or the text of a source file. held: finished rows that wait for a
-        slow reader before the flow does. Raises: EngineError.
+        slow reader before the flow does.
+        Raises: EngineError.
         """
         sending, rows = anyio.create_memory_object_stream[dict[str, Any]](held)
         live: set[Ticket] = set()
 
         async def listen(row: Row) -> None:
-            with suppress(
-                anyio.BrokenResourceError, anyio.ClosedResourceError
-            ):  # no reader any more
+            # The reader may have gone while the flow still writes.
+            with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
                 await sending.send(dict(row.content))
 
         feeding = asyncio.create_task(self._feed(source_files, listen, live))
@@ -181,8 +185,7 @@ class Engine:
         return await self.opened.report()
 
     async def _feed(self, items: SourceItems, listener: Listener, live: set[Ticket]) -> None:
-        """Sends all items in and waits for their end; `live` holds the tickets that are not
-        done."""
+        """Sends all items in, and waits for their end. live: the tickets that are not done."""
         run = self.opened
         with run.flow.feeding():
             async for item in each(items):
@@ -190,6 +193,7 @@ class Engine:
                     break
                 async for arrival in run.admission.of_item(item, listener):
                     live.add(await self._enter(arrival))
+                    # However long the stream is, the set grows no larger than the window.
                     if len(live) > run.flow.window.size:
                         live.difference_update([one for one in live if one.done.is_set()])
         for ticket in tuple(live):
@@ -204,6 +208,7 @@ class Engine:
             else:
                 await flow.enter(ticket, record, ENTRIES[self.config.source.format])
         except WindowClosed:
+            # No more rows are let in: nothing else would wake the caller that waits for this one.
             ticket.done.set()
         if flow.failure is not None:
             ticket.done.set()

@@ -1,11 +1,13 @@
-"""What ends a run or keeps it from starting. Each carries the exit status of the command.
+"""What ends a run or keeps it from starting, each with the exit status of the command.
 
-EngineError ├── BadInput            2  the command, the run file, the input, a key or the folder is
-wrong │   └── FolderInUse     2  another run holds the folder ├── OutOfService        1  an endpoint
-is gone; the same command continues ├── Stopped             1  asked to stop; the same command
-continues ├── Full                1  the output has the rows that limits.max_rows allows; a higher
-one continues ├── MachineFailed       3  disk, permissions, processes └── TooManyBugs         3
-unexpected exceptions past limits.bugs
+EngineError
+├── BadInput          2  the command, the run file, the input, a key or the folder is wrong
+│   └── FolderInUse   2  another run holds the folder
+├── OutOfService      1  an endpoint is gone or a budget used up: the same command continues
+├── Stopped           1  the run was asked to stop: the same command continues
+├── Full              1  the output has limits.max_rows rows: a higher limit continues
+├── MachineFailed     3  disk, permissions, processes
+└── TooManyBugs       3  more unexpected exceptions than limits.bugs
 """
 
 
@@ -16,7 +18,7 @@ class EngineError(Exception):
 
 
 class BadInput(EngineError):
-    """Raised when something the user gave is wrong; the message names it and says what to do."""
+    """Raised when something the user gave is wrong. The message names it and says what to do."""
 
     exit_status = 2
 
@@ -26,7 +28,7 @@ class FolderInUse(BadInput):
 
 
 class OutOfService(EngineError):
-    """Raised when an endpoint answered nothing for limits.give_up_s."""
+    """Raised when an endpoint was silent for limits.give_up_s seconds, or a budget is used up."""
 
     exit_status = 1
 

@@ -1,5 +1,4 @@
-"""Going on with a run folder: which settings may differ, forks, and rejects that are opened
-again."""
+"""Resumes a run folder: which settings may differ, forks, and rejects that are opened again."""
 
 import json
 import logging
@@ -58,7 +57,7 @@ async def resume(config: Config, journal: Journal, options: ResumeOptions) -> bo
         await _retry(config, journal, options.retry)
     await journal.remember("settings", json.dumps(now))
     if config.folder is not None:
-        base = os.path.relpath(config.base, config.folder)
+        base = os.path.relpath(config.base, config.folder)  # noqa: ASYNC240  # no file is read
         text = json.dumps({"schema": RUN_SCHEMA, "base": base, **now}, indent=2, ensure_ascii=False)
         try:
             (config.folder / "run.json").write_text(text + "\n")
@@ -68,8 +67,7 @@ async def resume(config: Config, journal: Journal, options: ResumeOptions) -> bo
 
 
 async def _extend(config: Config, journal: Journal, extended: list[str]) -> None:
-    """Finished rows have more to give: they are replayed, and what was paid for is not asked
-    again."""
+    """Opens finished rows again, since they have more to give. What was paid for is replayed."""
     if (compacted := await journal.note("compacted")) is not None:
         logger.warning(
             "%s: results of finished rows were dropped (compact, %s); %s asks for them again",
@@ -81,7 +79,7 @@ async def _extend(config: Config, journal: Journal, extended: list[str]) -> None
 
 
 async def _attach(journal: Journal, options: ResumeOptions) -> None:
-    """Takes along the results of the run that this one was forked from."""
+    """Attaches the journal of the run that this one was forked from, if it was."""
     older = options.fork_of
     if older is not None:
         await journal.remember("forked_from", str(older.resolve() / "journal.sqlite"))
@@ -122,6 +120,9 @@ async def outlook(config: Config, journal: Journal) -> str:
     spent = ((counts.spent_parts(name), count) for name, count in old.counts.items())
     calls = sum(count for parts, count in spent if parts is not None and parts[2] == "calls")
     asked = old.rows.get("questions", 0) * config.prediction.samples
+    # Each finished row took about one transform call, and each sample that was wanted one first
+    # answer. The rest were revisions. A change to a role repeats its calls and those of the roles
+    # behind it.
     least, about = 0, 0
     if any(touches(name, role, now) for name in differing for role in ("revision", "verification")):
         about = max(0, calls - old.finished - asked)

@@ -1,5 +1,4 @@
-"""One opened run: everything that is held open together, built once, in one order, closed in
-reverse."""
+"""One opened run: its parts are built once, in one order, and closed in reverse."""
 
 import logging
 from collections import Counter
@@ -40,10 +39,10 @@ SMALLEST_INBOX = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The parts of an opened run. fresh: the folder is new.
+    """The parts of an opened run.
 
-    before: counts by kind of earlier processes of the folder. opened_at: by the environment's
-    clock.
+    fresh: the folder is new. before: counts by kind, of earlier processes of the folder.
+    opened_at: seconds on the environment's clock.
     """
 
     config: Config
@@ -102,11 +101,12 @@ class Run:
 async def open_run(
     config: Config, options: ResumeOptions, environment: Environment
 ) -> AsyncIterator[Run]:
-    """Opens a run's parts, each with all that it needs, and closes them in reverse. The flow is not
-    started: whoever runs it enters and leaves it.
+    """Opens a run's parts, each with all that it needs, and closes them in reverse.
 
-    What frees a resource notifies one signal, and what stops the run sets one switch. So the parts
-    need not know of each other, and none is patched once it is there. Raises: EngineError.
+    The flow is not started: the caller enters and leaves it. What frees a resource notifies one
+    signal, and what stops the run sets one switch. So the parts need not know of each other, and
+    none is changed once it is built.
+    Raises: EngineError.
     """
     opened_at = environment.clock()
     signal, stop = Signal(), StopSwitch()
@@ -143,6 +143,8 @@ async def open_run(
             admission = Admission(config, stages.feedback, stop)
         except Misconfigured as exc:
             raise BadInput(str(exc)) from exc
+        # Rows are let in by demand. This bound is twice what the models, and a stage that runs
+        # programs, can work on at once.
         size = max(SMALLEST_WINDOW, 2 * models.ceiling + 4 * sandbox.workers)
         window = Window(
             size,
@@ -198,7 +200,7 @@ async def _opened_sandbox(config: Config, signal: Signal) -> AsyncIterator[Sandb
             memory_bytes=settings.memory_mb << 20,
         ),
         workers=settings.workers,
-        # one place more that only verification takes, so that slow programs never idle a model
+        # One more permit that only verification takes, so that slow programs never idle a model.
         kept=1,
         python=settings.python,
         isolation=settings.isolation,

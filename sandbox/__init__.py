@@ -1,6 +1,6 @@
-"""Runs untrusted Python functions, contained, and says what came of each call.
+"""Runs untrusted Python functions behind walls, and says what came of each call.
 
-Knows nothing of code I/O and needs nothing but the standard library::
+The package knows nothing of code I/O and needs only the standard library::
 
     async with Sandbox(Limits(cpu_s=5, wall_s=10, memory_bytes=512 << 20), workers=2) as box:
         run = await box.run(code, "main_solution", '{"n": 3}')

@@ -1,5 +1,4 @@
-"""Runs one file by hand and shows what the sandbox makes of it, or tests every level of isolation
-on this machine."""
+"""Runs one file in the sandbox by hand, or tests every level of isolation on this machine."""
 
 import argparse
 import asyncio
@@ -48,27 +47,31 @@ async def by_hand(code: str, given: argparse.Namespace) -> int:
     limits = Limits(cpu_s=given.cpu_s, wall_s=given.wall_s, memory_bytes=given.memory_mb << 20)
     async with Sandbox(limits, workers=1, isolation=given.isolation, python=given.python) as box:
         run = await box.run(code, given.entrypoint, given.arguments)
-        for line in told(run, box.isolation):
+        for line in report(run, box.isolation):
             print(line)
     return OK if run.status == "ok" else NOT_OK
 
 
-def told(run: Run, isolation: str) -> list[str]:
+def report(run: Run, isolation: str) -> list[str]:
+    """The lines that are printed of a run."""
     out = [f"status     {run.status}{' (while loading)' if run.phase == 'load' else ''}"]
     out += [f"value      {run.value}"] if run.value is not None else []
     out += [f"error      {run.error}"] if run.error else []
     out += [f"stdout     {run.stdout!r}"] if run.stdout else []
     out += [f"coerced    {', '.join(run.coerced)}"] if run.coerced else []
     near = "  near a limit" if run.near_limit else ""
+    peak_mib = run.peak_memory_bytes >> 20
     out.append(
-        f"costs      {run.cpu_s:.4f} s CPU, {run.wall_s:.4f} s wall, {run.peak_memory_bytes >> 20} MiB at most{near}"
+        f"costs      {run.cpu_s:.4f} s CPU, {run.wall_s:.4f} s wall, {peak_mib} MiB at most{near}"
     )
     return [*out, f"isolation  {isolation}"]
 
 
 async def self_test(python: str) -> int:
-    """Prints a table: a row an attack, a column a level. Exit 0 when some level with walls
-    passes."""
+    """Prints a table with a row for each attack and a column for each level.
+
+    The exit code is 0 when some level with walls passes.
+    """
     columns = {level: await outcome(level, python) for level in LADDER}
     width = max(len(attack.name) for attack in selftest.ATTACKS) + 2
     print(" " * width + "".join(f"{level.name:<12}" for level in columns))
@@ -89,7 +92,7 @@ async def self_test(python: str) -> int:
 
 
 async def outcome(level: Level, python: str) -> dict[Attack, Run] | str:
-    """What came of the attacks, or why the level cannot be had."""
+    """What came of the attacks, or why this machine cannot have the level."""
     try:
         async with Sandbox(selftest.LIMITS, workers=1, isolation=level.name, python=python) as box:
             return {attack: await box.run(attack.code, "f", "{}") for attack in selftest.ATTACKS}
@@ -98,6 +101,7 @@ async def outcome(level: Level, python: str) -> dict[Attack, Run] | str:
 
 
 def shown(found: dict[Attack, Run] | str, attack: Attack) -> str:
+    """One cell of the table."""
     if isinstance(found, str):
         return "-"
     return "held" if attack.held(found[attack]) else "OPEN"

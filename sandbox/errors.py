@@ -1,9 +1,11 @@
-"""What can go wrong with the sandbox itself; what goes wrong in a job is its `Run.status`.
+"""What can go wrong with the sandbox itself.
 
-SandboxError                a job could not be run at all (no processes, no room, too large a job)
-├── JobRefused              this job cannot be run, others can: it is too large, or breaks what runs
-it ├── GuestUnusable           the guest interpreter is missing, not executable or does not answer
-└── IsolationMissing        the walls that were asked for cannot be had on this machine
+    SandboxError            a job could not be run at all: no processes, no room
+    ├── JobRefused          only this job cannot be run: it is too large, or breaks its zygote
+    ├── GuestUnusable       the guest interpreter is missing, not executable, or does not answer
+    └── IsolationMissing    this machine cannot have the walls that were asked for
+
+What goes wrong in a job is no error here but its `Run.status`.
 """
 
 
@@ -12,14 +14,12 @@ class SandboxError(Exception):
 
 
 class JobRefused(SandboxError):
-    """Raised when the sandbox works, but not with this job; the message says how it fails."""
+    """Raised when the sandbox runs other jobs but not this one. The message says how it fails."""
 
 
 class GuestUnusable(SandboxError):
-    """Raised when the guest interpreter cannot be started; the message names the file and the
-    remedy."""
+    """Raised when the guest interpreter cannot be used. The message names the file and why."""
 
 
 class IsolationMissing(SandboxError):
-    """Raised when a level of isolation cannot be had; the message says what is missing and how to
-    get it."""
+    """Raised when a level of isolation cannot be had. The message says what it needs."""

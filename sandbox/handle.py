@@ -1,4 +1,4 @@
-"""One zygote as the pool sees it: a process behind a socket, that takes one job at a time."""
+"""One zygote as the pool sees it: a process behind a socket that takes one job at a time."""
 
 import asyncio
 import json
@@ -19,37 +19,43 @@ from sandbox.levels import GUEST, Level
 from sandbox.records import Guest
 
 START_S = 120.0
-END_S = 10.0
+"""How long a zygote may be silent before it is ready. It imports heavy packages in that time."""
 LEAVE_S = 2.0
 """How long a zygote may take to leave by itself."""
+END_S = 10.0
+"""How long launcher and zygote may take to be gone after SIGKILL."""
 CHUNK_BYTES = 1 << 18
 USERS = 60_000
-"""Jobs of worker i run as this user plus i where we are root: outside what distributions give to
-people."""
+"""Where we are root, the jobs of the zygote in slot i run as the user with this number plus i.
+
+No distribution gives numbers from here on to people.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a zygote is good for: the packages that it has imported, and the seed of its string
-    hashes."""
+    """Which jobs a zygote can take: its imported packages, and the seed of its string hashes."""
 
     preload: tuple[str, ...] = ()
     hash_seed: int = 0
 
 
 class ZygoteHandle:
-    """Made and then prepared; `attend` gives it a job; `kill` ends it and all that it runs, which
-    `ended` waits for."""
+    """A zygote, from its start to its end.
+
+    The constructor starts it, and `prepare` waits until it is ready. `attend` gives it a job.
+    `kill` ends it with all that it runs, and `ended` waits for that.
+    """
 
     def __init__(self, level: Level, guest: Guest, kind: Kind, slot: int) -> None:
-        """Starts the launcher; `prepare` waits for its zygote. Raises: SandboxError."""
+        """Starts the launcher. Raises: SandboxError."""
         self.kind = kind
         self.slot = slot
         self.jobs = 0
         self.large = False
         self.missing: dict[str, str] = {}
         self.whole = True
-        """The socket is between frames, so that the next job can be sent."""
+        """The last job was sent to its end, so that the zygote can read another frame."""
         self._folder = "" if level.own_root else own_folder()
         self._buffer = bytearray()
         self._gone = asyncio.Event()
@@ -75,8 +81,7 @@ class ZygoteHandle:
         }
 
     def _launch(self, level: Level, guest: Guest, scratch: str) -> None:
-        """Executes the launcher with an environment that holds nothing of ours, and one
-        descriptor."""
+        """Executes the launcher with an environment of its own and one inherited descriptor."""
         self._socket, theirs = socket.socketpair()
         self._socket.setblocking(False)
         command = level.command(guest, theirs.fileno(), scratch)
@@ -100,8 +105,10 @@ class ZygoteHandle:
             theirs.close()
 
     async def prepare(self) -> None:
-        """Returns once the zygote is ready. Raises: IsolationMissing when the level cannot be had,
-        SandboxError."""
+        """Returns once the zygote is ready.
+
+        Raises: IsolationMissing when the level cannot be had, SandboxError.
+        """
         try:
             await self._send(b"P", json.dumps(self._plan).encode())
             kind, body = await self._receive(START_S)
@@ -115,28 +122,39 @@ class ZygoteHandle:
         self.missing = body["missing"]
 
     def _complaint(self) -> str:
-        """What a launcher that could not start has said of it."""
+        """What a launcher that could not start has written to stderr."""
         assert self._process.stderr is not None
+        # A launcher that has not ended keeps its end of the pipe open, and would block the loop.
         os.set_blocking(self._process.stderr.fileno(), False)
         said = self._process.stderr.read(1 << 16) or b""
         return said.decode("utf-8", "replace").strip()[-300:]
 
     async def attend(self, message: bytes, silence_s: float) -> list[Frame]:
-        """Sends a job and collects its frames, the last one included. Raises: SandboxError when the
-        zygote is lost."""
+        """Sends a job and collects its frames, the last one included.
+
+        silence_s: seconds without a frame after which the zygote counts as lost. A zygote sends
+        heartbeats while a job runs.
+        Raises: SandboxError when the zygote is lost.
+        """
         self.jobs += 1
         self.large |= len(message) > LARGE_BYTES
+        # A cancel while the message is sent leaves half of a frame behind. The zygote would read
+        # whatever came next as the rest of it.
         self.whole = False
         await self._send(b"J", message)
         self.whole = True
         return await self._collect(silence_s)
 
     async def cancel(self, silence_s: float) -> None:
-        """Has the job under way killed; returns once the zygote is ready for another."""
+        """Has the running job killed, and returns once the zygote is ready for another.
+
+        Raises: SandboxError when the zygote is lost.
+        """
         await self._send(b"C", b"")
         await self._collect(silence_s)
 
     async def _collect(self, silence_s: float) -> list[Frame]:
+        """The frames of one job but its heartbeats, up to the E that ends it."""
         frames: list[Frame] = []
         while not frames or frames[-1][0] != b"E":
             frame = await self._receive(silence_s)
@@ -155,6 +173,7 @@ class ZygoteHandle:
             raise SandboxError(f"a zygote of the sandbox has gone: {exc}") from exc
 
     async def _receive(self, silence_s: float) -> Frame:
+        """The next frame. Raises: SandboxError after `silence_s` without a byte, or at the end."""
         while not self._framed():
             self._reading = True
             try:
@@ -182,8 +201,12 @@ class ZygoteHandle:
         return len(head) == HEAD_BYTES - 1 and len(self._buffer) >= HEAD_BYTES + int(head, 16)
 
     def kill(self, *, at_once: bool = False) -> None:
-        """Has the zygote kill its job and leave; `ended` waits for that. at_once: without asking
-        it, as it may hang."""
+        """Has the zygote kill its job and leave. `ended` waits for that.
+
+        at_once: whether it is killed without being asked, since it may hang.
+        """
+        # The end of the stream is the zygote's order to leave. Unlike SIGKILL it lets the zygote
+        # remove its temporary folder.
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
@@ -192,14 +215,14 @@ class ZygoteHandle:
             self._kill_group()
 
     def _kill_group(self) -> None:
-        """The launcher and its zygote; with the zygote dies its job."""
+        """Kills the launcher and its zygote. The zygote's job dies with it."""
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass  # both have gone
 
     async def ended(self) -> None:
-        """Returns once nothing of a killed zygote is left, or END_S have passed."""
+        """Returns once nothing of a killed zygote is left, or END_S after SIGKILL."""
         if not await self._leaves(LEAVE_S):
             self._kill_group()
             await self._leaves(END_S)
@@ -222,7 +245,9 @@ class ZygoteHandle:
         return True
 
     async def _listen(self) -> None:
-        """Reads on, to no end but the end of the stream, unless a job's caller still does."""
+        """Waits for the end of the stream, and drops what comes before it."""
+        # An event loop takes one reader for a descriptor. While a job's caller still reads, that
+        # caller meets the end of the stream and sets the event.
         if self._reading:
             await self._gone.wait()
         elif not await asyncio.get_running_loop().sock_recv(self._socket, CHUNK_BYTES):
@@ -234,6 +259,7 @@ class ZygoteHandle:
 
 
 def own_folder() -> str:
+    """A new temporary folder for a zygote without a root of its own. Raises: SandboxError."""
     try:
         return tempfile.mkdtemp(prefix="sandbox-")
     except OSError as exc:
@@ -241,8 +267,10 @@ def own_folder() -> str:
 
 
 def parsed(body: bytes) -> dict[str, Any]:
-    """What a job's process, or the zygote, wrote; what is no JSON object becomes an empty one,
-    which is malformed."""
+    """The JSON object that a job's process or the zygote wrote.
+
+    Anything else becomes an empty object, which lacks a status and so counts as malformed.
+    """
     try:
         found = json.loads(body) if body else {}
     except (ValueError, RecursionError):
@@ -251,7 +279,8 @@ def parsed(body: bytes) -> dict[str, Any]:
 
 
 def environment(kind: Kind, folder: str) -> dict[str, str]:
-    """All that jobs find in their environment."""
+    """All environment variables of a job. folder: its temporary folder, as it sees it."""
+    # The numeric libraries get one thread each: a job's CPU time then does not depend on the cores.
     return {
         "PYTHONHASHSEED": str(kind.hash_seed),
         "PYTHONUTF8": "1",

@@ -1,7 +1,7 @@
-"""A job as it is sent to a zygote, and the runs that its frames tell.
+"""A job as it is sent to a zygote, and its runs as they are read from the zygote's frames.
 
-What comes from a job's process is checked here once more: a value that is not the canonical text of
-JSON, or is too large, is no value, whatever the process says of it.
+Untrusted code may have written what comes from a job's process, so every value is checked again. A
+value that is no canonical JSON text or is too large counts as invalid.
 """
 
 import json
@@ -14,34 +14,37 @@ from sandbox.errors import JobRefused, SandboxError
 from sandbox.records import JOB_BYTES, Drawing, Draws, Job, Limits, Run, Status
 
 TRACING_S, TRACED_EVENTS = 5.0, 300_000
-"""CPU seconds that a traced call gets on top for so many line events, which cost well under a
-second."""
+"""A traced call gets so many CPU seconds on top for so many line events.
+
+The events themselves cost well under a second.
+"""
 CPU_SLACK_S = 60
-"""How far above all calls' limits together the kernel's own limit on CPU time lies."""
+"""How far the kernel's limit on CPU time lies above the limits of all calls together."""
 LARGE_BYTES, TEXT_COPIES = 1 << 20, 8
-"""A job larger than this may use so many times its own size on top, since it is in memory before
-its code runs."""
+"""A job of more bytes than this may use so many times its own size on top of its memory limit.
+
+Its text lies in memory, in several copies, before its code runs.
+"""
 PRELOADED = ("numpy", "scipy", "pandas", "sympy")
-"""Packages that cost more to import than to fork; a job that names some gets a zygote that has
-them."""
+"""Packages that take long to import. A job that names some gets a zygote that has them."""
 NAMED = re.compile(rf"\b(?:{'|'.join(PRELOADED)})\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A job or a drawing as it is sent to a zygote, under the limits that hold for it."""
+    """A job or a drawing as it is sent to a zygote, with the limits that hold for it."""
 
     job: Job | Drawing
     limits: Limits
 
     @classmethod
     def of(cls, job: Job | Drawing, limits: Limits) -> "Order":
-        """limits: the sandbox's own, for a job that names none."""
+        """The order for a job. limits: the sandbox's own, for a job that names none."""
         return cls(job, job.limits or limits)
 
     @property
     def calls(self) -> int:
-        """How many answers are due: a drawing gives one."""
+        """How many answers the zygote owes. A drawing gives one."""
         return len(self.job.arguments) if isinstance(self.job, Job) else 1
 
     @property
@@ -61,8 +64,10 @@ class Order:
         return tuple(sorted(set(NAMED.findall(self.job.code)) & modules))
 
     def message(self) -> bytes:
-        """The zygote's line and the process's text. Raises: JobRefused for one that is too
-        large."""
+        """The zygote's line and the process's text, as the body of a J frame.
+
+        Raises: JobRefused for one that is too large.
+        """
         body = json.dumps(self._text()).encode()
         line = self._line()
         line["text_bytes"] = TEXT_COPIES * len(body) if len(body) > LARGE_BYTES else 0
@@ -77,6 +82,8 @@ class Order:
         """What the zygote needs to watch the job's process."""
         limits, call_cpu_s = self.limits, self.call_cpu_s
         total_cpu_s = self.job.total_cpu_s if isinstance(self.job, Job) else math.inf
+        # The zygote ends each call at that call's limit. The kernel's limit is a backstop for the
+        # whole process. It lies far above, since it would end the process and not one call.
         ceiling_s = (
             min(self.calls * call_cpu_s, total_cpu_s) + limits.cpu_s + call_cpu_s + CPU_SLACK_S
         )
@@ -123,8 +130,12 @@ Frame = tuple[bytes, dict[str, Any]]
 
 
 def runs(order: Order, frames: list[Frame]) -> list[Run]:
-    """One Run for each of the job's arguments, in order. Raises: SandboxError if the sandbox, not
-    the job, failed."""
+    """One Run for each of the job's arguments, in order.
+
+    frames: those of one job, up to its E. An X stands for a call that the zygote ended. An F says
+    that the code could not be loaded.
+    Raises: SandboxError if the sandbox, not the job, failed.
+    """
     found: list[Run] = []
     peak_bytes = 0
     for kind, body in frames:
@@ -141,9 +152,10 @@ def runs(order: Order, frames: list[Frame]) -> list[Run]:
 
 
 def draws(order: Order, frames: list[Frame]) -> Draws:
-    """What a drawing gave. Raises: SandboxError."""
+    """What a drawing gave. Raises: SandboxError if the sandbox, not the job, failed."""
     drawing = order.job
     assert isinstance(drawing, Drawing)
+    # All draws are one call to the zygote, so being near the limit is measured by their sum.
     all_draws = replace(order, limits=replace(order.limits, cpu_s=drawing.cpu_s))
     run = runs(all_draws, frames)[0]
     body = next((body for kind, body in frames if kind in (b"C", b"W")), {})
@@ -165,7 +177,10 @@ def draws(order: Order, frames: list[Frame]) -> Draws:
 
 
 def ended(body: dict[str, Any]) -> Run:
-    """A call that the zygote ended or saw end."""
+    """The run of a call that the zygote ended, or whose process ended.
+
+    Raises: SandboxError when the process could not be set up.
+    """
     if body["status"] == "sandbox":
         raise SandboxError(f"a job's process could not be set up: {body['error']}")
     return Run(
@@ -180,7 +195,10 @@ def ended(body: dict[str, Any]) -> Run:
 def answered(
     order: Order, body: dict[str, Any], *, phase: Any = "call", blocked: bool = False
 ) -> Run:
-    """What a job's process said of one call."""
+    """The run of a call that a job's process answered.
+
+    blocked: whether the zygote saw it blocked for more than half of its wall_s.
+    """
     limits, job = order.limits, order.job
     try:
         run = Run(
@@ -213,9 +231,8 @@ def answered(
         return replace(
             run, status="invalid", value=None, error="$: what came back is no canonical JSON"
         )
-    untraced = (
-        isinstance(job, Drawing) or job.trace is None
-    )  # tracing makes a call dearer than it is
+    # Tracing multiplies a call's CPU time, so a traced one says nothing of the limit.
+    untraced = isinstance(job, Drawing) or job.trace is None
     near = blocked or run.status == "timeout" or (untraced and run.cpu_s * 2 > limits.cpu_s)
     return replace(run, near_limit=near, value=run.value if run.status == "ok" else None)
 

@@ -1,5 +1,4 @@
-"""The levels of isolation, strongest first: which walls each builds, and what it takes to have
-it."""
+"""The levels of isolation, strongest first: the walls that each builds, and what each needs."""
 
 import shutil
 import sys
@@ -12,19 +11,28 @@ from sandbox.records import Guest
 
 GUEST = Path(__file__).with_name("guest")
 """The package that runs in the guest interpreter."""
-STUB = "import sys; sys.path.insert(0, {folder!r}); from guest.{module} import main; main(int(sys.argv[1]))"
+STUB = (
+    "import sys; sys.path.insert(0, {folder!r}); "
+    "from guest.{module} import main; main(int(sys.argv[1]))"
+)
+"""The guest interpreter's first program. It imports `guest` without the rest of this package."""
 FILES, READING, NETWORK, PROCESSES, KERNEL = "files", "reading", "network", "processes", "kernel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """One rung: its walls, what it promises (`holds`), and what a machine must have for it
-    (`needs`).
+    """One level: its walls, what it promises, and what a machine must have for it.
 
-    holds: files (nothing outside the temporary folder is changed), reading (nothing outside the
-    view is read), network, processes (none is started or signalled), kernel (no privileged or
-    unusual system call). Limits on time, memory and file size, the clean environment and the clean
-    temporary folder hold at every level.
+    namespaces, landlock, seccomp: the walls that our own guest builds.
+    holds: the promises that it keeps, out of the five below.
+    needs: what a machine must have, in words.
+
+    files: nothing outside the temporary folder is changed. reading: nothing outside the view is
+    read. network: no socket is made. processes: none is started or signalled. kernel: no privileged
+    or unusual system call is made.
+
+    Every level limits time, memory and the size of files. Every level gives each job a clean
+    environment and a clean temporary folder.
     """
 
     name: str
@@ -34,11 +42,11 @@ class Level:
     holds: frozenset[str]
     needs: str
     wrapper: str = ""
-    """A program that builds the outer walls: around the launcher, or around each process where
-    `spawned`."""
+    """A program that builds the outer walls. Where `spawned`, it wraps each job's process."""
     spawned: bool = False
     """Each job gets a process that was started ahead, in place of a fork of a preloaded one."""
     system: str = "linux"
+    """The value of `sys.platform` that it needs, or "" for any."""
 
     @property
     def own_root(self) -> bool:
@@ -56,7 +64,7 @@ class Level:
         return self.landlock or not self.seccomp
 
     def impossible(self) -> str:
-        """Why this level cannot even be tried here; "" if it can."""
+        """Why this level cannot even be tried on this machine, or "" if it can."""
         if self.system and sys.platform != self.system:
             return f"runs on {self.system} only"
         if self.wrapper and shutil.which(self.wrapper) is None:
@@ -64,10 +72,14 @@ class Level:
         return ""
 
     def command(self, guest: Guest, fd: int, scratch: str) -> list[str]:
-        """What to execute, with the control socket as descriptor `fd`."""
+        """The command that starts a zygote.
+
+        fd: the control socket's descriptor. scratch: the temporary folder as jobs see it.
+        """
         stub = STUB.format(
             folder=str(GUEST.parent), module="spawned" if self.spawned else "launcher"
         )
+        # Without -S, `site` would run what .pth files hold before any wall is built.
         python = [guest.python, "-s", "-S", "-B", "-c", stub, str(fd)]
         if self.wrapper == "bwrap":
             return bubblewrapped(guest, scratch, python)
@@ -76,80 +88,38 @@ class Level:
 
 EVERYTHING = frozenset((FILES, READING, NETWORK, PROCESSES, KERNEL))
 LADDER = (
-    Level(
-        name="namespaces",
-        namespaces=True,
-        landlock=True,
-        seccomp=True,
-        holds=EVERYTHING,
-        needs="Linux 5.13 or later with Landlock, and root or unprivileged user namespaces "
-        "(sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)",
-    ),
-    Level(
-        name="bubblewrap",
-        namespaces=False,
-        landlock=True,
-        seccomp=True,
-        holds=EVERYTHING,
-        needs="bubblewrap (apt install bubblewrap) allowed to make user namespaces, and Linux 5.13 or later with Landlock",
-        wrapper="bwrap",
-    ),
-    Level(
-        name="landlock",
-        namespaces=False,
-        landlock=True,
-        seccomp=True,
-        holds=EVERYTHING,
-        needs="Linux 5.13 or later with Landlock among its security modules (boot with lsm=landlock,...)",
-    ),
-    Level(
-        name="seccomp",
-        namespaces=False,
-        landlock=False,
-        seccomp=True,
-        holds=EVERYTHING - {READING},
-        needs="Linux with seccomp filters, on x86_64 or aarch64",
-    ),
-    Level(
-        name="seatbelt",
-        namespaces=False,
-        landlock=False,
-        seccomp=False,
-        holds=EVERYTHING - {KERNEL},
-        needs="macOS with sandbox-exec",
-        wrapper="sandbox-exec",
-        spawned=True,
-        system="darwin",
-    ),
-    Level(
-        name="rlimits",
-        namespaces=False,
-        landlock=False,
-        seccomp=False,
-        holds=frozenset(),
-        needs="nothing, and it holds back nothing hostile: name it only for code that you trust",
-        system="",
-    ),
-)
+    Level(name="namespaces", namespaces=True, landlock=True, seccomp=True, holds=EVERYTHING,
+          needs="Linux 5.13 or later with Landlock, and root or unprivileged user namespaces "
+                "(sysctl kernel.unprivileged_userns_clone=1, "
+                "kernel.apparmor_restrict_unprivileged_userns=0)"),
+    Level(name="bubblewrap", namespaces=False, landlock=True, seccomp=True, holds=EVERYTHING,
+          needs="bubblewrap (apt install bubblewrap) allowed to make user namespaces, "
+                "and Linux 5.13 or later with Landlock", wrapper="bwrap"),
+    Level(name="landlock", namespaces=False, landlock=True, seccomp=True, holds=EVERYTHING,
+          needs="Linux 5.13 or later with Landlock among its security modules "
+                "(boot with lsm=landlock,...)"),
+    Level(name="seccomp", namespaces=False, landlock=False, seccomp=True,
+          holds=EVERYTHING - {READING}, needs="Linux with seccomp filters, on x86_64 or aarch64"),
+    Level(name="seatbelt", namespaces=False, landlock=False, seccomp=False,
+          holds=EVERYTHING - {KERNEL}, needs="macOS with sandbox-exec",
+          wrapper="sandbox-exec", spawned=True, system="darwin"),
+    Level(name="rlimits", namespaces=False, landlock=False, seccomp=False, holds=frozenset(),
+          needs="nothing, and it holds back nothing hostile: "
+                "name it only for code that you trust", system=""),
+)  # fmt: skip
 BY_NAME = {level.name: level for level in LADDER}
 AUTOMATIC = tuple(level for level in LADDER if level.holds)
-"""What `auto` tries, in this order; a level without walls is taken by name only."""
+"""What `auto` tries, in this order. A level without walls is only taken by name."""
 
 
 def bubblewrapped(guest: Guest, scratch: str, python: list[str]) -> list[str]:
     """The launcher inside bubblewrap, which shows it the same view that our own walls would."""
-    out = [
-        "bwrap",
-        "--unshare-all",
-        "--die-with-parent",
-        "--new-session",
-        "--cap-drop",
-        "ALL",
-        "--hostname",
-        "sandbox",
-    ]
+    out = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session"]
+    out += ["--cap-drop", "ALL", "--hostname", "sandbox"]
     shown = {Path(path).resolve() for path in guest.view}
     for path in guest.view:
+        # Bound in its place, a link such as /lib would hide that it is one: the loader's paths and
+        # the interpreter's prefixes are found by following it.
         if Path(path).is_symlink() and any(
             path_below(Path(path).resolve(), other) for other in shown
         ):
@@ -164,4 +134,5 @@ def bubblewrapped(guest: Guest, scratch: str, python: list[str]) -> list[str]:
 
 
 def path_below(path: Path, outer: Path) -> bool:
+    """Whether a path is `outer` or lies in it."""
     return path == outer or outer in path.parents

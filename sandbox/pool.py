@@ -1,5 +1,7 @@
-"""The asyncio front: so many jobs at once, urgent ones first, each cancellable, on zygotes that are
-kept for reuse."""
+"""The sandbox as asyncio callers see it: a pool that runs jobs on zygotes kept for reuse.
+
+Urgent jobs go first. A call that is cancelled has its job killed.
+"""
 
 import asyncio
 import json
@@ -28,13 +30,25 @@ log = logging.getLogger(__name__)
 TRIES = 3
 """How often a job is tried when the sandbox, not the job, failed."""
 CANARY = Order(Job(code="def f(): return 1\n", entrypoint="f", arguments=("{}",)), Limits())
+"""A job without fault: what runs it can run jobs."""
 LISTING = "import pkgutil\ndef f(): return sorted({i.name for i in pkgutil.iter_modules()})\n"
+"""A job that names the modules that can be imported inside the walls."""
+
+
+def levels_of(isolation: str | Level) -> tuple[Level, ...]:
+    """The levels to try for a setting of the isolation, in order."""
+    if isinstance(isolation, Level):
+        return (isolation,)
+    return AUTOMATIC if isolation == "auto" else (BY_NAME[isolation],)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """workers = capacity; running and waiting now; zygotes alive; jobs done and tries lost since
-    the pool was opened."""
+    """What a pool does now, and what it has done since it was made.
+
+    workers: jobs at once. running, waiting: jobs now. zygotes: those alive. done: jobs that gave
+    their runs. lost: tries that the sandbox, not the job, failed. cpu_s: CPU seconds of all jobs.
+    """
 
     workers: int
     running: int
@@ -48,16 +62,19 @@ class Statistics:
 class Sandbox(Runner):
     """A pool of sandboxed runs, used as an async context manager.
 
-    workers: jobs at once; 0 means one per core. kept: how many more may run if they are of urgency
-    0. python: the guest interpreter; "" means this one. isolation: "auto", the strongest level that
-    passes its self-test here, or one of them by name. silence_s: a zygote from which nothing is
-    heard for so long is killed and its job run elsewhere. `urgency` of a call: the lower goes
-    first. Raises: GuestUnusable and IsolationMissing on entering; from calls JobRefused for a job
-    that it cannot run, and SandboxError when it can run none.
+    limits: of each call, for jobs that name none.
+    workers: jobs at once, where 0 means one per core. kept: how many more may run at urgency 0.
+    python: the guest interpreter, where "" means this one.
+    isolation: a level or its name. "auto" is the strongest that passes its self-test here.
+    silence_s: seconds without a byte after which a zygote is killed, and its job run elsewhere.
+    changed: called whenever there is room for a job and none waits.
+
+    Raises: ValueError for an unknown level. GuestUnusable and IsolationMissing on entering. Calls
+    raise JobRefused for a job that cannot be run, and SandboxError when none can be run.
     """
 
     version = 3
-    """Counts up whenever the same job could give another answer."""
+    """Rises whenever the same job could give another answer."""
 
     def __init__(
         self,
@@ -77,13 +94,11 @@ class Sandbox(Runner):
         self.python = python or sys.executable
         self.semaphore = PrioritySemaphore(self.workers + kept, kept=kept, changed=changed)
         self._wanted = isolation if isinstance(isolation, str) else isolation.name
-        self._ladder = (
-            (isolation,)
-            if isinstance(isolation, Level)
-            else (AUTOMATIC if isolation == "auto" else (BY_NAME[isolation],))
-        )
+        self._ladder = levels_of(isolation)
         self._level: Level | None = None
         self._guest: Guest | None = None
+        # Each hash seed and each set of packages needs its own zygotes. With room for no more than
+        # run at once, each change of kind would start an interpreter.
         self._zygotes = Zygotes(3 * self.semaphore.capacity + len(HASH_SEEDS), silence_s)
         self._done = 0
         self._lost = 0
@@ -122,8 +137,7 @@ class Sandbox(Runner):
         await self._zygotes.close()
 
     async def _choose(self) -> None:
-        """Takes the first level that passes its self-test. Raises: IsolationMissing with what each
-        one lacks."""
+        """Takes the first level that passes its self-test. Raises: IsolationMissing."""
         refused = []
         for level in self._ladder:
             why = await self._refusal(level)
@@ -131,17 +145,14 @@ class Sandbox(Runner):
                 self._level = level
                 return
             refused.append(f"{level.name}: {why}. It needs {level.needs}.")
-        hint = (
-            ""
-            if self._wanted != "auto"
-            else (f' For code that you trust, isolation = "{LADDER[-1].name}" runs without walls.')
-        )
-        raise IsolationMissing(
-            f"sandbox.isolation = {self._wanted!r} cannot be had here. {' '.join(refused)}{hint}"
-        )
+        if self._wanted == "auto":
+            trusted = f'isolation = "{LADDER[-1].name}" runs without walls'
+            refused.append(f"For code that you trust, {trusted}.")
+        why = " ".join(refused)
+        raise IsolationMissing(f"sandbox.isolation = {self._wanted!r} cannot be had here. {why}")
 
     async def _refusal(self, level: Level) -> str:
-        """Why a level cannot be used here; "" when it can, and then its first zygote is there."""
+        """Why a level cannot be used here, or "" when it can and its first zygote is ready."""
         if level.impossible():
             return level.impossible()
         for _ in range(TRIES):
@@ -149,9 +160,8 @@ class Sandbox(Runner):
                 failed = await self._failures(level)
             except IsolationMissing as exc:
                 return str(exc)
-            except (
-                SandboxError
-            ) as exc:  # something ended it in mid-test, which says nothing about the level
+            except SandboxError as exc:
+                # A zygote that is lost in mid-test says nothing about its level.
                 failed = [str(exc)]
                 continue
             break
@@ -162,7 +172,7 @@ class Sandbox(Runner):
         return why
 
     async def _failures(self, level: Level) -> list[str]:
-        """What a first zygote of the level did not withstand; it stays, if it withstood all."""
+        """The attacks that a zygote did not withstand. One that withstood all is kept for jobs."""
         zygotes = self._zygotes
         zygote = await zygotes.start(level, self.guest, Kind())
         try:
@@ -177,18 +187,19 @@ class Sandbox(Runner):
         return failed
 
     async def _look_inside(self) -> None:
-        """Takes the modules that jobs can see for the guest's; what is installed and cannot be seen
-        is reported."""
+        """Restricts the guest's modules to those that jobs can see, and reports the others.
+
+        Raises: GuestUnusable.
+        """
         run = await self.run(LISTING, "f", "{}", limits=Limits(cpu_s=20.0, wall_s=60.0))
         if run.status != "ok" or run.value is None:
             raise GuestUnusable(
-                f"sandbox.python: {self.python} cannot list its modules inside the walls: {run.error}"
+                f"sandbox.python: {self.python} cannot list its modules inside the walls: "
+                f"{run.error}"
             )
         seen = frozenset(json.loads(run.value)) | frozenset(sys.stdlib_module_names)
-        unseen = [
-            f"{name}: installed, but not readable inside the walls"
-            for name in sorted(self.guest.modules - seen)
-        ]
+        hidden = sorted(self.guest.modules - seen)
+        unseen = [f"{name}: installed, but not readable inside the walls" for name in hidden]
         self._guest = replace(
             self.guest, modules=self.guest.modules & seen, unseen=(*self.guest.unseen, *unseen)
         )
@@ -196,6 +207,7 @@ class Sandbox(Runner):
             log.info("not seen by sandboxed code: %s", line)
 
     def statistics(self) -> Statistics:
+        """A snapshot of the pool."""
         return Statistics(
             workers=self.workers,
             running=self.semaphore.held,
@@ -217,9 +229,9 @@ class Sandbox(Runner):
     async def _attended(
         self, order: Order, urgency: int, read: Callable[[Order, list[Frame]], T]
     ) -> T:
-        """Runs a job; one that the sandbox itself lost is run again, on another zygote.
+        """Runs a job, and runs it again on another zygote when the sandbox lost it.
 
-        Raises: JobRefused where a job without fault still passes, SandboxError where nothing does.
+        Raises: JobRefused for a job that is lost while CANARY is run, else SandboxError.
         """
         message = order.message()
         kind = Kind(order.preload(self.guest.modules), order.hash_seed)
@@ -231,6 +243,8 @@ class Sandbox(Runner):
                 if self._zygotes.closed:
                     raise
                 if not tries_left:
+                    # Either this job breaks every zygote, or the machine can run none. Only in the
+                    # second case is the canary lost as well, and its error is raised.
                     await self._tried(CANARY.message(), Kind(), urgency)
                     raise JobRefused(
                         f"what runs it is lost {TRIES} times, and other jobs are run: {exc}"
@@ -239,6 +253,7 @@ class Sandbox(Runner):
         raise AssertionError("unreachable")
 
     async def _tried(self, message: bytes, kind: Kind, urgency: int) -> list[Frame]:
+        """One try of a job on one zygote. Raises: SandboxError when that is lost."""
         zygotes = self._zygotes
         await self.semaphore.acquire(urgency)
         try:
@@ -251,6 +266,7 @@ class Sandbox(Runner):
         try:
             frames = await zygote.attend(message, zygotes.silence_s)
         except asyncio.CancelledError:
+            # The job runs on until its zygote has killed it, and keeps its permit for so long.
             zygotes.recover(zygote, self.semaphore.release)
             raise
         except BaseException:

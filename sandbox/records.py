@@ -1,29 +1,37 @@
-"""What goes into a sandboxed run and what comes out. All values are JSON text, never objects."""
+"""What goes into a sandboxed run and what comes out of it. All values are JSON text."""
 
 import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 Status = Literal["ok", "error", "timeout", "memory", "denied", "crash", "invalid"]
-"""ok; error: it raised; timeout: CPU or blocked time, or line events; memory; denied: a wall said
-no (a file, the network, a process, room); crash: it died without an answer; invalid: its value is
-no JSON or too large."""
+"""How a call ended.
+
+ok: it gave a value. error: it raised. timeout: it passed its CPU time, its blocked time or its line
+events. memory: it passed its limit. denied: a wall refused a file, the network, a process or room
+on disk. crash: its process died without an answer. invalid: its value is no JSON, or too large.
+"""
 
 HASH_SEEDS = (0, 1, 2, 3)
-"""The string-hash seeds a job can ask for; a hash seed is fixed when a process starts."""
+"""The seeds of string hashes that a job can ask for.
+
+Python fixes that seed when a process starts, so each one needs zygotes of its own.
+"""
 
 JOB_BYTES = 64 << 20
-"""Largest job (code and arguments) that is sent to a guest."""
+"""The largest job, code and arguments, that is sent to a guest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Bounds of one call.
 
-    cpu_s: CPU seconds. wall_s: seconds *blocked* (wall less CPU less time spent waiting for a
-    core), so that neither depends on what else the machine does. memory_bytes: address space above
-    what the bare interpreter has. value_bytes: UTF-8 bytes of one value's JSON text. stdout_bytes:
-    what is kept of stdout.
+    cpu_s: CPU seconds.
+    wall_s: seconds blocked, which is wall time less CPU time less waiting for a core. Neither bound
+    then depends on what else the machine does.
+    memory_bytes: address space above that of the bare interpreter.
+    value_bytes: UTF-8 bytes of one value's JSON text.
+    stdout_bytes: how much of stdout is kept.
     """
 
     cpu_s: float = 5.0
@@ -37,10 +45,10 @@ class Limits:
 class Clock:
     """The time as a call sees it.
 
-    shift_s: seconds added to what `time` and `datetime` say; zone: a name of the zoneinfo database
-    ("" is UTC). at_s: the moment, in seconds since the epoch, at which all of it stands still
-    (None: it goes on); otherwise what a program measures by (monotonic and process time) stays as
-    it is.
+    shift_s: seconds added to what `time` and `datetime` say.
+    zone: a value of the variable TZ, such as a name of the zoneinfo database. "" is UTC.
+    at_s: the moment, in seconds since the epoch, at which every clock stands still. With None all
+    clocks go on, and monotonic and process time are not shifted.
     """
 
     shift_s: float = 0.0
@@ -50,10 +58,10 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Count the executed lines of a call.
+    """That the executed lines of a call are counted.
 
-    events: line events after which the call is given up as a timeout. changes: how many changes of
-    variables are recorded as they happen (0: none).
+    events: line events after which the call ends as a timeout.
+    changes: how many changes of variables are recorded in their order, at most.
     """
 
     events: int = 300_000
@@ -64,12 +72,17 @@ class Trace:
 class Job:
     """One program and the calls to make of it: all that their results depend on.
 
-    arguments: one JSON text for each call of `entrypoint`. An object gives its items by name,
-    another value is passed as it is. limits: of each call; None means the sandbox's own. seed: of
-    `random` and numpy, set before each call. hash_seed: one of HASH_SEEDS. salt: with another than
-    0, seeds that the code sets itself and digests that it takes are replaced (`Run.salted` names
-    them). total_cpu_s: CPU seconds of all calls together, after which the rest is a timeout without
-    being run. all_or_nothing: the rest is a timeout behind the first call that is out of time.
+    arguments: one JSON text for each call of `entrypoint`. An object's items are passed by name,
+    and any other value is passed as it is.
+    limits: of each call. None means the sandbox's own.
+    seed: of `random` and numpy, set before each call.
+    hash_seed: one of HASH_SEEDS.
+    salt: with another than 0, seeds that the code sets itself and digests that it takes are
+    replaced. `Run.salted` names them.
+    total_cpu_s: CPU seconds of all calls together, after which the other calls are not made. Each
+    of them is a timeout.
+    all_or_nothing: whether the first timeout of a call makes a timeout of all later ones.
+    Raises: ValueError for an unknown hash_seed.
     """
 
     code: str
@@ -93,9 +106,11 @@ class Job:
 class Drawing:
     """Calls of a function without arguments, until `distinct` different values are there.
 
-    calls: how many are made at most. value_bytes: a larger value (UTF-8 bytes of JSON) is counted
-    and left out. cpu_s: CPU seconds of all calls together. seed: set once, so that the same code
-    and seed draw the same. limits: None means the sandbox's own.
+    calls: how many are made at most.
+    value_bytes: a value of more UTF-8 bytes of JSON is counted and left out.
+    cpu_s: CPU seconds of all calls together.
+    seed: of `random` and numpy, set once. The same code and seed then draw the same values.
+    limits: for memory and blocked time. None means the sandbox's own.
     """
 
     code: str
@@ -112,13 +127,18 @@ class Drawing:
 class Run:
     """What came of one call.
 
-    value is canonical JSON text when status is ok; error is `Type: message`, bounded. phase says
-    whether loading the code or the call itself gave this. coerced names what was changed to make
-    the value JSON (tuple, numpy, key, negative_zero). mutated: the call changed its argument. steps
-    and lines (of a traced call): count of line events, sorted line numbers that ran. changes:
-    (line, variable, JSON text) in order. salted (of a call under salt): the seeds that the code has
-    set itself, and the digests that it has taken. peak_memory_bytes is that of the whole process
-    the call ran in.
+    value: canonical JSON text when status is ok, else None.
+    error: `Type: message`, cut to a bounded length.
+    phase: whether loading the code or the call itself gave this.
+    wall_s: seconds by the clock. Unlike the limit of that name it counts all of them.
+    peak_memory_bytes: of the whole process, which other calls may share.
+    near_limit: whether it timed out, or took over half of its CPU time or blocked time.
+    coerced: what was changed to make the value JSON: tuple, numpy, key, negative_zero.
+    mutated: whether the call changed its argument.
+    steps, lines: of a traced call, the count of its line events, and the sorted numbers of its
+    lines that ran.
+    changes: of a traced call, (line, variable, JSON text) in order.
+    salted: of a call under salt, the seeds that the code set itself and the digests that it took.
     """
 
     status: Status
@@ -140,12 +160,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
-    """What came of calling a function without arguments again and again.
+    """What came of a drawing.
 
-    run: ok when the drawing went through, else what ended it. values: distinct canonical JSON texts
-    in the order of their first appearance. calls = all calls made; of them raised, invalid (no
-    JSON) and oversize gave no value. errors: up to five different exceptions. refused: why up to
-    five were invalid.
+    run: ok when the drawing went through, else what ended it.
+    values: distinct canonical JSON texts in the order of their first appearance.
+    calls: how many were made. raised, invalid, oversize: how many of them gave no value because
+    they raised, gave no JSON, or gave too much of it.
+    errors: up to five different exceptions.
+    refused: why values were invalid, for up to five of them.
     """
 
     run: Run
@@ -160,12 +182,14 @@ class Draws:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guest:
-    """The interpreter that runs jobs: its path, version, import path and `name==version` of its
-    packages.
+    """The interpreter that runs jobs.
 
-    path: where its modules come from; every folder is below one of its own prefixes. unseen:
-    installed packages and modules that jobs cannot import, with the reason. view: all paths that a
-    job may read.
+    python: its real path.
+    path: its import path, of which every folder lies below one of its own prefixes.
+    packages: `name==version` of each installed one, sorted.
+    view: all paths that a job may read.
+    unseen: installed packages and modules that jobs cannot import, each with the reason.
+    modules: the top-level modules that jobs can import.
     """
 
     python: str
@@ -179,5 +203,5 @@ class Guest:
     modules: frozenset[str] = field(repr=False, default=frozenset())
 
     def fingerprint(self) -> str:
-        """Equal for guests in which the same code gives the same values."""
+        """A text that is equal for guests in which the same code gives the same values."""
         return "\n".join((self.implementation, self.version, self.platform, *self.packages))

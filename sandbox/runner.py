@@ -1,4 +1,4 @@
-"""The seam: what callers need of a sandbox, whichever backend or wrapper stands behind it."""
+"""What callers need of a sandbox, whichever backend or wrapper implements it."""
 
 import json
 from abc import ABC, abstractmethod
@@ -9,7 +9,7 @@ from sandbox.records import Clock, Drawing, Draws, Guest, Job, Limits, Run, Trac
 
 
 class Runner(ABC):
-    """Runs calls of untrusted code. `Sandbox` does it; a wrapper may record or fake it."""
+    """Runs calls of untrusted code. `Sandbox` does so, and a wrapper may record or fake it."""
 
     @property
     @abstractmethod
@@ -23,10 +23,13 @@ class Runner(ABC):
 
     @abstractmethod
     async def run_many(self, job: Job, *, urgency: int = 0) -> list[Run]:
-        """One Run for each of the job's arguments, in order, of code that is loaded once.
+        """One Run for each of the job's arguments, in order.
 
-        A call that ends its process does not touch the others: the rest runs in a new one. urgency:
-        the lower goes first. Raises: JobRefused, SandboxError.
+        The code is loaded once for all calls. A call that ends its process leaves the others alone:
+        they are made in a new one.
+
+        urgency: a number, of which the lowest goes first.
+        Raises: JobRefused, SandboxError.
         """
 
     @abstractmethod
@@ -47,7 +50,11 @@ class Runner(ABC):
         trace: Trace | None = None,
         salt: int = 0,
     ) -> Run:
-        """One call of `entrypoint(**loads(arguments))`; see `Job` for the rest."""
+        """One call of `entrypoint(**loads(arguments))`.
+
+        arguments: a mapping, or JSON text of any value. `Job` describes the other parameters.
+        Raises: JobRefused, SandboxError, and ValueError for an unknown hash_seed.
+        """
         job = Job(
             code=code,
             entrypoint=entrypoint,

@@ -1,5 +1,4 @@
-"""PrioritySemaphore that are handed out by urgency: a count of what may run at once, and who waits
-for it."""
+"""A semaphore that hands out its permits by urgency."""
 
 import asyncio
 import heapq
@@ -8,12 +7,14 @@ from contextlib import asynccontextmanager
 
 
 class PrioritySemaphore:
-    """At most `capacity` holders at once; of those waiting, the lowest `urgency` number goes first,
-    then the oldest.
+    """At most `capacity` holders at once.
 
-    `kept` permits go to urgency 0 only, so that a crowd of patient work never delays urgent work by
-    more than one finishing holder. `changed` is called whenever a permit comes free and nobody
-    waits for it.
+    Of those that wait, the lowest `urgency` number goes first, then the oldest.
+
+    kept: permits that only urgency 0 may hold. Other work can then never delay urgent work by more
+    than one finishing holder.
+    changed: called whenever a permit comes free and nobody waits for it.
+    Raises: ValueError unless 0 <= kept < capacity.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class PrioritySemaphore:
 
     @property
     def waiting(self) -> int:
+        """How many wait for a permit."""
         return sum(not future.done() for _, _, future in self._waiting)
 
     @property
@@ -40,6 +42,7 @@ class PrioritySemaphore:
         return self.held < self.capacity - self._kept and not self._waiting
 
     async def acquire(self, urgency: int = 0) -> None:
+        """Returns once the caller holds a permit, which it must `release`."""
         if self._open_to(urgency) and not self._waiting:
             self.held += 1
             return
@@ -50,14 +53,17 @@ class PrioritySemaphore:
         try:
             await future
         except asyncio.CancelledError:
+            # A permit may be handed over in the moment of the cancellation. The caller will never
+            # know that it holds it, so it goes to the next one.
             if future.done() and not future.cancelled():
-                self.release()  # handed over in the same moment: pass it on
+                self.release()
             else:
                 self._waiting = [entry for entry in self._waiting if entry[2] is not future]
                 heapq.heapify(self._waiting)
             raise
 
     def release(self) -> None:
+        """Gives a permit back."""
         self.held -= 1
         self._hand_out()
         if self.idle:
@@ -65,6 +71,7 @@ class PrioritySemaphore:
 
     @asynccontextmanager
     async def permit(self, urgency: int = 0) -> AsyncIterator[None]:
+        """Holds a permit for as long as the context lasts."""
         await self.acquire(urgency)
         try:
             yield
@@ -75,6 +82,8 @@ class PrioritySemaphore:
         return self.held < self.capacity - (self._kept if urgency > 0 else 0)
 
     def _hand_out(self) -> None:
+        # Only the first in the heap is looked at: if no permit is open to it, none is open to any
+        # other, whose urgency is the same or less.
         while self._waiting and self._open_to(self._waiting[0][0]):
             _, _, future = heapq.heappop(self._waiting)
             if not future.done():

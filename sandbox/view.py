@@ -1,9 +1,8 @@
-"""What a guest interpreter is, and what of the machine its jobs may see: its own modules and the
-system's libraries.
+"""What a guest interpreter is, and which paths of the machine its jobs may see.
 
-Nothing is shown that is not the interpreter's own: a folder that a `.pth` file or an editable
-install adds from elsewhere (a checkout with its keys, say) stays outside, and what it would bring
-is reported in `Guest.unseen`.
+Jobs see the interpreter's own modules and the system's libraries. A `.pth` file or an editable
+install may add a folder from elsewhere, such as a checkout with its keys. That folder stays
+outside, and `Guest.unseen` reports what is missing because of it.
 """
 
 import json
@@ -16,6 +15,7 @@ from sandbox.errors import GuestUnusable
 from sandbox.records import Guest
 
 PROBE_S = 120
+"""How long an interpreter may take to describe itself."""
 SYSTEM = (
     "/lib",
     "/lib32",
@@ -27,8 +27,9 @@ SYSTEM = (
 )
 """Shared libraries, how the loader finds them, and time zones."""
 STORES = ("/nix/store", "/gnu/store")
-"""Where whole systems keep libraries under names of their own."""
+"""Where Nix and Guix keep the libraries of an interpreter that they installed."""
 BASES = ("/mnt", "/media", "/srv", "/opt", "/sys")
+"""Folders on which a new root can be mounted, in the order in which they are tried."""
 PROBE = """
 import importlib.metadata as m, json, os, pkgutil, platform, site, sys
 real = os.path.realpath
@@ -39,10 +40,12 @@ path = [p for p in sys.path if p and os.path.exists(p)]
 own = [p for p in path if any((real(p) + "/").startswith(r + "/") for r in roots)]
 def editable(d):
     try:
-        return json.loads(d.read_text("direct_url.json") or "{}").get("dir_info", {}).get("editable", False)
+        url = json.loads(d.read_text("direct_url.json") or "{}")
+        return url.get("dir_info", {}).get("editable", False)
     except (OSError, ValueError):
         return False
 found = {d.metadata["Name"]: d for d in m.distributions() if d.metadata["Name"]}
+standard = set(getattr(sys, "stdlib_module_names", ()))
 print(json.dumps({
     "python": real(getattr(sys, "_base_executable", sys.executable) or sys.executable),
     "version": platform.python_version(), "implementation": platform.python_implementation(),
@@ -50,7 +53,7 @@ print(json.dumps({
     "other": [p for p in path if p not in own],
     "packages": sorted({n + "==" + d.version for n, d in found.items() if not editable(d)}),
     "editable": sorted(n for n, d in found.items() if editable(d)),
-    "modules": sorted({i.name for i in pkgutil.iter_modules(own)} | set(getattr(sys, "stdlib_module_names", ()))),
+    "modules": sorted({i.name for i in pkgutil.iter_modules(own)} | standard),
 }))
 """
 
@@ -68,9 +71,9 @@ def probe(python: str) -> Guest:
     try:
         said = json.loads(out.stdout)
     except ValueError:
-        told = out.stderr.decode("utf-8", "replace").strip()[-300:]
+        complaint = out.stderr.decode("utf-8", "replace").strip()[-300:]
         raise GuestUnusable(
-            f"sandbox.python: {python} is no usable Python 3 interpreter: {told}"
+            f"sandbox.python: {python} is no usable Python 3 interpreter: {complaint}"
         ) from None
     if tuple(int(part) for part in said["version"].split(".")[:2]) < (3, 9):
         raise GuestUnusable(
@@ -97,12 +100,14 @@ def probe(python: str) -> Guest:
 
 
 def view(base: str, path: Iterable[str], python: str) -> tuple[str, ...]:
-    """The paths shown to jobs, none below another, outer ones first."""
+    """The paths shown to jobs, none below another, outer ones first.
+
+    base: the interpreter's sys.base_prefix. path: its import path. python: its real path.
+    """
     stores = [store for store in STORES if python.startswith(store + "/")]
     wanted = [*SYSTEM, *stores, f"{base}/lib", f"{base}/lib64", *path]
-    wanted += [
-        os.path.realpath(one) for one in wanted
-    ]  # a link is shown as a link, so its end has to be there
+    # A link is shown as a link, so what it points to has to be shown as well.
+    wanted += [os.path.realpath(one) for one in wanted]
     shown: list[str] = []
     for one in sorted({os.path.normpath(one) for one in wanted if Path(one).exists()}):
         if not any(below(one, outer) for outer in shown):
@@ -111,18 +116,23 @@ def view(base: str, path: Iterable[str], python: str) -> tuple[str, ...]:
 
 
 def below(path: str, outer: str) -> bool:
+    """Whether a path is `outer` or lies in it. Both are normalised."""
     return path == outer or path.startswith(outer.rstrip("/") + "/")
 
 
 def scratch(shown: Iterable[str]) -> str:
-    """Where, inside the walls, the jobs' own folder is: /tmp, unless the interpreter's packages lie
-    there."""
-    # the jail's own
+    """The path of the jobs' own folder inside the walls.
+
+    It is /tmp, unless the interpreter's packages lie there and would be hidden.
+    """
     return "/scratch" if any(below(path, "/tmp") for path in shown) else "/tmp"  # noqa: S108
 
 
 def base(shown: tuple[str, ...]) -> str:
-    """A folder on which the new root can be mounted without hiding what it shows."""
+    """A folder on which the new root can be mounted without hiding a shown path.
+
+    Raises: GuestUnusable.
+    """
     for folder in BASES:
         if Path(folder).is_dir() and not any(
             below(path, folder) or below(folder, path) for path in shown

@@ -1,4 +1,4 @@
-"""The zygotes of a sandbox: started as they are needed, kept while idle, replaced, and ended."""
+"""The zygotes of a sandbox: started when they are needed, kept while idle, replaced, and ended."""
 
 import asyncio
 import itertools
@@ -12,13 +12,14 @@ from sandbox.records import Guest
 
 log = logging.getLogger(__name__)
 JOBS_OF_ZYGOTE = 5000
-"""After so many, a zygote is replaced, whatever it has gathered."""
+"""A zygote is replaced after so many jobs, in case it leaks memory or descriptors."""
 
 
 class Zygotes:
-    """most: how many are alive before the one that was idle longest goes for another kind.
+    """The zygotes that are alive, idle or at work.
 
-    silence_s: a zygote from which nothing is heard for so long counts as lost.
+    most: how many are alive before a new kind takes the place of the one that was idle longest.
+    silence_s: seconds without a byte from a zygote after which it counts as lost.
     """
 
     def __init__(self, most: int, silence_s: float) -> None:
@@ -30,7 +31,7 @@ class Zygotes:
         self._slots = itertools.count()
         self._free_slots: list[int] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        """Zygotes on their way back to the idle, or out."""
+        """Recoveries and endings that run in the background."""
 
     def __len__(self) -> int:
         return len(self._live)
@@ -40,7 +41,8 @@ class Zygotes:
         return iter(tuple(self._live))
 
     async def take(self, level: Level, guest: Guest, kind: Kind) -> ZygoteHandle:
-        """An idle zygote of this kind, or a new one."""
+        """An idle zygote of this kind, or a new one. Raises: SandboxError, IsolationMissing."""
+        # The one that was idle for the shortest time: its pages are likely to be in memory still.
         for position in reversed(range(len(self._idle))):
             if self._idle[position].kind == kind:
                 return self._idle.pop(position)
@@ -60,7 +62,7 @@ class Zygotes:
         try:
             await zygote.prepare()
         except BaseException:
-            # it ends in a task of its own, since this one may be cancelled again and again
+            # Its end is awaited in a task of its own, since this one may be cancelled again.
             self.discard(zygote, at_once=True)
             raise
         for module, why in zygote.missing.items():
@@ -68,14 +70,18 @@ class Zygotes:
         return zygote
 
     def give_back(self, zygote: ZygoteHandle) -> None:
-        """Keeps a zygote that is ready for another job, unless it has served long enough."""
+        """Keeps a zygote that is ready for another job, unless it is due to be replaced."""
+        # The text of a large job may stay in its zygote's heap, which later jobs would inherit.
         if zygote.jobs >= JOBS_OF_ZYGOTE or zygote.large:
             self.discard(zygote)
         elif zygote in self._live:
             self._idle.append(zygote)
 
     def discard(self, zygote: ZygoteHandle, *, at_once: bool = False) -> None:
-        """Ends a zygote, in the background. at_once: without asking it, as it may hang."""
+        """Ends a zygote in the background.
+
+        at_once: whether it is killed without being asked, since it may hang.
+        """
         if zygote in self._live:
             self._live.discard(zygote)
             self._free_slots.append(zygote.slot)
@@ -85,7 +91,11 @@ class Zygotes:
             self._spawn(zygote.ended())
 
     def recover(self, zygote: ZygoteHandle, released: Callable[[], None]) -> None:
-        """Gets a zygote back whose caller has gone. released: called once its job is dead."""
+        """Takes a zygote back whose caller was cancelled, in the background.
+
+        released: called once its job is dead. The job keeps its permit until then, so that never
+        more jobs run than there are permits.
+        """
 
         async def recovered() -> None:
             try:
@@ -106,6 +116,7 @@ class Zygotes:
         self.closed = True
         for zygote in tuple(self._live):
             self.discard(zygote)
+        # A task that ends may have spawned another: a failed recovery discards its zygote.
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -117,4 +128,5 @@ class Zygotes:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # the zygote was discarded, and nobody waits for it
+            # Looked at, lest asyncio warn of it: the zygote is discarded and nobody waits for it.
+            task.exception()

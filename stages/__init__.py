@@ -1,5 +1,6 @@
-"""What happens to a sample on its way from raw code to a finished row: one module a stage.
+"""The stages that turn raw code into finished rows.
 
-A stage is an async callable, one record in, a tuple of outcomes out. It owns no queue, retry, file
-or clock; the model, the sandbox and its settings are fields that it was built with.
+A stage is an async callable that takes one record and returns a tuple of outcomes. It owns no
+queue, retry, file or clock. The model, the sandbox and its settings are fields that it is built
+with.
 """

@@ -1,12 +1,12 @@
-"""The three kinds of failure a stage can have, and nothing else.
+"""The three kinds of failure that a stage can have. Anything else that leaves a stage is a bug.
 
-StageError ├── Rejected            the row's own fault: it ends here, with its reason in
-rejects.jsonl │   └── GaveUp          it failed while others were served: asked once more at the
-end, then a reject ├── Unavailable         theirs or ours, and past all retries: the run stops with
-work left (exit 1) └── Misconfigured       a setting, a key or a file is wrong: the run stops at
-once (exit 2)
+    StageError
+    ├── Rejected            the row's own fault: it ends here, with its reason in rejects.jsonl
+    │   └── GaveUp          it failed while others were served: asked once more, then rejected
+    ├── Unavailable         an endpoint or a budget gives nothing more: the run stops (exit 1)
+    └── Misconfigured       a setting, a key or a file is wrong: the run stops (exit 2)
 
-Anything else that leaves a stage is a bug.
+A run that stops with exit 1 has lost no row, and continues where it stopped.
 """
 
 from typing import Any
@@ -17,28 +17,29 @@ class StageError(Exception):
 
 
 class Rejected(StageError):
-    """Raised when the row at hand cannot go on. reason: one word of the funnel; detail: for a
-    person."""
+    """Raised when the row at hand cannot go on.
+
+    reason: one word, by which rejects are counted. detail: a text for a person.
+    """
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
         self.usage: Any = None
-        """stages.records.Usage of an answer that was withheld, and is billed all the same."""
+        """The stages.records.Usage of an answer that was withheld and is billed all the same."""
 
 
 class GaveUp(Rejected):
-    """Raised when a request failed again and again while its endpoint served others."""
+    """Raised when a request failed many times while its endpoint served others."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("gave_up", detail)
 
 
 class Unavailable(StageError):
-    """Raised when an endpoint gave nothing for so long that waiting on is pointless, or a budget is
-    used up."""
+    """Raised when an endpoint has answered nothing for too long, or a budget is used up."""
 
 
 class Misconfigured(StageError):
-    """Raised when a setting, key or file is wrong; the message names it."""
+    """Raised when a setting, key or file is wrong. The message names it."""

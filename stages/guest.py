@@ -1,4 +1,4 @@
-"""What a program imports, what a guest has of it, and the guest as rows describe it."""
+"""What a program imports, which of that a guest has, and the guest as rows describe it."""
 
 import ast
 import sys
@@ -9,8 +9,10 @@ from sandbox import Guest
 
 
 def imported(code: str) -> tuple[str, ...]:
-    """The top-level names of all modules that the code imports, sorted; () where it does not
-    parse."""
+    """The top-level names of all modules that the code imports, sorted.
+
+    A relative import is named ".". Code that does not parse has none.
+    """
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError):
@@ -25,7 +27,7 @@ def imported(code: str) -> tuple[str, ...]:
 
 
 def missing(code: str, there: Collection[str]) -> tuple[str, ...]:
-    """The imported modules that a guest with the modules `there` does not have."""
+    """The imported modules that a guest lacks. there: the modules that it has."""
     return tuple(
         name
         for name in imported(code)
@@ -39,8 +41,12 @@ def guest_packages(there: Collection[str]) -> tuple[str, ...]:
 
 
 def import_class(code: str, packages: Collection[str]) -> str:
-    """What a source file leans on: unread (no Python 3), none, standard, packages (such as guests
-    have), local or other."""
+    """What a source file depends on, as one word for its yield in the report.
+
+    unread: it is no Python 3. none: it imports nothing. local: it has a relative import. standard:
+    it imports only the standard library. packages: also some of `packages`, and no others. other:
+    the rest.
+    """
     try:
         ast.parse(code)
     except (SyntaxError, ValueError, RecursionError):
@@ -57,7 +63,7 @@ def import_class(code: str, packages: Collection[str]) -> str:
 
 
 def environment(guest: Guest) -> dict[str, Any]:
-    """The guest as it stands in programs.jsonl: what a program's pairs may owe something to."""
+    """The guest as it stands in programs.jsonl: versions that a program's pairs may depend on."""
     packages = dict(package.split("==", 1) for package in guest.packages)
     return {
         "python": guest.version,

@@ -1,5 +1,4 @@
-"""Judged -> Question again, or finished rows: which samples get another turn, and which are
-done."""
+"""Judged -> Question again, or finished rows: decides which samples get another turn."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -9,16 +8,18 @@ from stages.rows.samples import question_row, sample_row
 from stages.verification.feedback import Feedback
 
 REVISED = frozenset({"wrong", "no_answer", "error", "timeout", "memory", "denied", "crash"})
-"""Verdicts that another turn may mend."""
+"""Verdicts that another turn may turn into `right`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """turns: answers in all. samples: whether only sample 0 of a question is revised, or all.
+    """Gives samples another turn, or closes them, and asks for further samples.
 
-    round: samples of a question that are asked at once (0: all). band: pass rates of first answers,
-    least and most. Once the rate of all samples is sure to lie outside, the rest is not asked. So
-    each round follows from the answers of those before it, in whatever order they came.
+    turns: answers of one sample in all.
+    samples: whether only sample 0 of a question is revised, or all.
+    round: samples of a question that are asked at once, where 0 means all.
+    band: the least and the most wanted pass rate of first answers. Once the rate of all samples
+    must lie outside of it, no further sample is asked.
     """
 
     feedback: Feedback
@@ -40,13 +41,14 @@ class Revision:
                 samples.append(replace(sample, closed=True))
                 rows.append(sample_row(question, sample))
         question = question.with_samples(tuple(samples))
+        # The next round waits until all samples of this one are closed. Which samples are asked
+        # then depends on the answers alone, and not on the order in which they came.
         if not question.open and question.whole and not self._outside(question):
             question = question.with_next(self.round)
         return (*rows, question if question.open else question_row(question))
 
     def _outside(self, question: Question) -> bool:
-        """Whether its pass rate will be outside of the band, whatever its other samples would
-        say."""
+        """Whether the pass rate lies outside of the band, whatever the samples left would say."""
         if self.band is None:
             return False
         firsts = [sample.turns[0].verdict for sample in question.samples if sample.turns]
@@ -56,14 +58,12 @@ class Revision:
         return (right + left) / question.wanted < least or right / question.wanted > most
 
     def _again(self, question: Question, sample: Attempted) -> bool:
-        """Whether a sample gets another turn.
-
-        Not where "wrong" alone gives the answer away, since one alternative is left.
-        """
+        """Whether a sample gets another turn."""
         if sample.last.verdict not in REVISED or len(sample.turns) >= self.turns:
             return False
         if self.samples == "first" and sample.number > 0:
             return False
+        # Where a program gives two values, being called wrong leaves only the right one.
         reveals = question.direction == "output" and sample.last.verdict == "wrong"
         two_values = question.program.values == 2 or question.pair.output in ("true", "false")
         return not (reveals and two_values)

@@ -90,7 +90,7 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(tree_of(path))
 
 
-@pytest.mark.parametrize("package", ("engine", "sandbox"))
+@pytest.mark.parametrize("package", ["engine", "sandbox"])
 def test_the_public_names_are_there_and_no_others_are_needed_to_use_them(package: str) -> None:
     """Each listed name exists, and each class of ours in a public signature is listed."""
     module = importlib.import_module(package)
@@ -127,7 +127,7 @@ def needed_by(package: str, listed: set[str]) -> set[str]:
             if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and (
                 method.name == "__init__" or not method.name.startswith("_")
             ):
-                internal = "opened" == method.name  # for those who look deeper, and says so
+                internal = method.name == "opened"  # for those who look deeper, and says so
                 found |= set() if internal else words_of(method) & ours.keys()
     return found
 

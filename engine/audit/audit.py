@@ -1,9 +1,8 @@
-"""Re-executes what a run folder holds: programs under the gate, answers from their text on, pass
-rates from those.
+"""Re-executes what a run folder holds: programs, answers from their text on, and pass rates.
 
-Everything that a row says of a program, a pair, a verdict or a feedback is made again from what
-cannot be made again (the code, the answers) by the same stages that made it, and compared. A row is
-not reported when its only defect is inherited from another reported row.
+Code and answers cannot be made again, and are taken as they stand. Programs, pairs, verdicts and
+feedback are made again from them, by the same stages, and compared with the rows. A row is not
+reported when its only defect is inherited from another reported row.
 """
 
 import asyncio
@@ -34,7 +33,8 @@ Look = Callable[[str, int, Mapping[str, Any]], Awaitable[None]]
 async def audit(folder: Path, sample: int = 0) -> Audit:
     """Re-executes a run folder.
 
-    sample: only so many finished rows, the lowest by their hash, and their programs; 0: all.
+    sample: how many finished rows to look at, the lowest by their hash, with their programs. 0
+    means all.
     Raises: BadInput.
     """
     config = settings_of(folder)
@@ -110,6 +110,7 @@ class Auditor:
         if not sample:
             found.findings += self._rows.rates.wrong(self._folder / "questions.jsonl")
         found.findings += self._rows.prompt_findings()
+        # One finding for each line: the first that was found of it.
         by_place = {(one.file, one.line): one for one in reversed(found.findings)}
         found.findings = [by_place[place] for place in sorted(by_place)]
         return found
@@ -129,7 +130,10 @@ class Auditor:
     async def _each(
         self, paths: Sequence[Path], look: Look, *, wanted: frozenset[int] | None = None
     ) -> None:
-        """Looks at the rows of files, so many at once as there are workers, twice over."""
+        """Looks at the rows of files, two at once for each sandbox worker.
+
+        wanted: the numbers of the lines to look at. None means all.
+        """
         most = asyncio.Semaphore(self._at_once)
 
         async def one(file: str, line: int, fields: Mapping[str, Any]) -> None:
@@ -157,8 +161,10 @@ class Auditor:
 
 
 def _lowest(path: Path, count: int) -> frozenset[int] | None:
-    """The numbers of so many lines, the lowest by their hash, so that the same folder gives the
-    same sample; None: all."""
+    """The numbers of the `count` lines that are lowest by their hash. None: all lines.
+
+    So the same folder gives the same sample.
+    """
     if not count:
         return None
     hashed = (

@@ -1,4 +1,4 @@
-"""Two rows held against each other: the one that was written, and the one made again."""
+"""Compares two rows: the one that was written, and the one that was made again."""
 
 import json
 import re
@@ -25,12 +25,11 @@ OF_META = (
 )
 OF_TURN = ("answer", "verdict", "match", "read", "got", "error", "out_of_domain")
 OF_PROGRAM = frozenset({"steps", "tags", "guess", "out_of_domain"})
-"""What a sample owes to its program's row: not held against it where that row is named itself."""
+"""Fields that a sample takes from its program's row. Not compared where that row is reported."""
 
 
 def differences(written: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The fields of a row that are not as they were made again, each with the difference in
-    words."""
+    """The names of the fields that differ, each with the difference in words."""
     for name in [name for name in written if name.startswith("feedback_")]:
         if _plain(written[name]) != _plain(made[name]):
             yield (
@@ -48,13 +47,14 @@ def differences(written: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator
             continue
         old, new = before.get(name), now[name]
         if name == "tags":
+            # Whether a limit was near depends on the machine, and differs from run to run.
             old, new = ([tag for tag in tags if tag not in NEAR] for tags in (old or (), new))
         if old != new:
             yield name, f"meta.{name}: {_shown(old)}, and {_shown(new)} when made again"
 
 
 def _plain(value: Any) -> Any:
-    """A text without the addresses of objects, which are others in each process."""
+    """A text without the addresses of objects, which differ in each process."""
     return ADDRESS.sub("0x", value) if isinstance(value, str) else value
 
 

@@ -18,8 +18,10 @@ class Finding:
 
 @dataclass(slots=True, kw_only=True)
 class Audit:
-    """What an audit has looked at and found. near_limit: rows that differ where a limit is near,
-    and are not held wrong."""
+    """What an audit has looked at, and what it found.
+
+    near_limit: rows that differ where a limit is near. They are counted, and not reported.
+    """
 
     programs: int = 0
     pairs: int = 0

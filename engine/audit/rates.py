@@ -1,4 +1,4 @@
-"""What the samples of each question came to, to be compared with its line."""
+"""Adds up the samples of each question, to compare them with the question's line."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,10 +20,10 @@ class Rates:
     def add(
         self, question: str, *, made: Sequence[str | None], written: Sequence[str | None]
     ) -> None:
-        """Counts a sample by the verdicts of its turns, as they were made again and as its row
-        says.
+        """Counts a sample by the verdicts of its turns.
 
-        A row whose verdicts differ is reported by itself; its question follows from it.
+        made: as they were judged again. written: as its row says. A row whose verdicts differ is
+        reported by itself. Then the line of its question may follow from either.
         """
         for kept, verdicts in ((self._made, made), (self._written, written)):
             counts = kept.setdefault(question, Counter())
@@ -32,7 +32,10 @@ class Rates:
             counts["right_after_revision"] += verdicts[-1] == "right"
 
     def wrong(self, path: Path) -> Iterator[Finding]:
-        """The lines of questions, of each the last, that do not follow from their samples."""
+        """The lines of questions that do not follow from their samples.
+
+        Of the lines of one question only the last counts.
+        """
         latest: dict[str, tuple[int, Mapping[str, Any]]] = {}
         for number, (_, raw) in enumerate(lines_of(path) if path.exists() else (), 1):
             fields = row_of(raw, path.name, number).fields

@@ -1,4 +1,4 @@
-"""Finished rows of a folder, made again from their answers' texts by the stages that made them."""
+"""Makes finished rows again from the texts of their answers, by the stages that made them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,15 +26,17 @@ from stages.rows.entries import Entry
 from stages.rows.samples import NEAR, OUTSIDE, sample_row
 
 POSED = frozenset({"raw", "questions", "unified", "parsed"})
-"""Formats behind which the questions are the run's own, and can be posed again."""
+"""Source formats from which the run poses its own questions, so that it can pose them again."""
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, Rejected)
-"""What a row of another's hand, or a damaged one, may raise when it is read."""
+"""What a row that was edited or damaged may raise when it is read."""
 Row = Mapping[str, Any]
 
 
 class Rejudging:
-    """Judges rows again and compares. found: where what differs goes; rates: what samples came
-    to."""
+    """Judges finished rows again, and compares.
+
+    found: where findings go. rates: the verdicts of samples, by question.
+    """
 
     def __init__(
         self, stages: ModelFreeStages, programs: Reruns, entry: Entry, found: Audit
@@ -50,7 +52,7 @@ class Rejudging:
         self._agreed: set[str] = set()
 
     async def row(self, file: str, number: int, row: Row) -> None:
-        """Adds a finding, if the row is not what comes of its answers."""
+        """Judges one row again. Adds a finding if the row does not follow from its answers."""
         self._found.rows += 1
         meta = row.get("meta", row)
         id_ = str(meta.get("id", "")) if isinstance(meta, Mapping) else ""
@@ -63,10 +65,10 @@ class Rejudging:
             self._found.findings.append(replace(place, what=what))
 
     def prompt_findings(self) -> list[Finding]:
-        """Samples whose prompt is not what their program is asked with.
+        """Samples whose prompt is not the one that their program is asked with.
 
-        Where that is so of all samples of a program, its own text was changed, and it is named
-        instead.
+        Where no sample of a program agrees with it, the program's own text was changed. Then the
+        program is reported instead.
         """
         found: list[Finding] = []
         for program, findings in self._prompts.items():
@@ -79,7 +81,7 @@ class Rejudging:
         return found
 
     async def _sample(self, place: Finding, row: Row) -> str:
-        """What of a sample is not what comes of its answers, or ""."""
+        """What of a sample does not follow from its answers, in words. "" if all does."""
         meta, turns = row["meta"], row["meta"]["turns"]
         if meta["program"] not in self._programs:
             return f"its program {meta['program']} is not in programs.jsonl"
@@ -87,7 +89,7 @@ class Rejudging:
         own = Pair(input=meta["input"], output=meta["output"])
         stands = await self._standing(known, meta["pair"], own)
         if stands is None:
-            return ""  # its program is named
+            return ""  # its program is reported
         question = await self._posed(known, stands, row)
         if question is None:
             posed_by = f"the run's settings pose no question {meta['question']}"
@@ -128,8 +130,8 @@ class Rejudging:
     async def _standing(self, known: Known, pair_id: str, own: Pair) -> Program | None:
         """The program to judge a sample by, or None where the sample fails with it.
 
-        Where the program's own record of the pair fails, but the sample's reproduces, the sample's
-        is used.
+        The program's record of the pair may fail while the sample's own record of it reproduces.
+        Then the sample's is used.
         """
         program = known.program
         there = any(pair.id == pair_id for pair in program.pairs)
@@ -161,7 +163,7 @@ class Rejudging:
         return posed.get(meta["question"])
 
     async def _verified(self, row: Row) -> str:
-        """What of a verified instance is not what comes of its answer, or ""."""
+        """What of a verified instance does not follow from its answer. "" if all does."""
         known = await self._programs.known(row["program"])
         if row["pair"] in known.failed:
             return ""
@@ -177,7 +179,7 @@ class Rejudging:
         return "" if row["res"] == made["res"] else "res is not what its verdict is written as"
 
     def _difference(self, written: Row, made: Row, *, but: frozenset[str] = frozenset()) -> str:
-        """The first difference, the fields `but` aside. None counts where a limit was near."""
+        """The first difference outside of the fields `but`. Near a limit it is only counted."""
         found = (text for name, text in differences(written, made) if name not in but)
         difference = next(found, "")
         turns = [*written["meta"]["turns"], *made["meta"]["turns"]]

@@ -18,13 +18,17 @@ from stages.records import Pair, Program, Question, seed_of
 from stages.rows.entries import Entry
 
 HELD = 64
+"""Programs that are kept in memory."""
 OF_PAIR = ("steps", "lines", "mutates", "coerced")
 
 
 @dataclass(slots=True, kw_only=True)
 class Known:
-    """A program of the folder, once it has been run again. failed: its pairs that do not come
-    again; named: there is a finding of it; posed: its questions."""
+    """A program of the folder, once it has been run again.
+
+    failed: the ids of its pairs that do not reproduce. named: it is reported. posed: its questions,
+    by id, once they were posed again.
+    """
 
     program: Program
     failed: frozenset[str] = frozenset()
@@ -33,8 +37,10 @@ class Known:
 
 
 class Reruns:
-    """An index of the programs in some files; each is run again once. vouched: whether the run
-    itself has gated them."""
+    """An index of the programs in some files. Each program is run again once.
+
+    vouched: whether the run itself has gated them.
+    """
 
     def __init__(self, box: Sandbox, entry: Entry, found: Audit, *, vouched: bool) -> None:
         self.box = box
@@ -50,7 +56,7 @@ class Reruns:
         return id_ in self._places
 
     def index(self, path: Path) -> None:
-        """Notes where each program stands, and names what is no program."""
+        """Notes where each program stands, and reports the lines that hold none."""
         for number, (offset, raw) in enumerate(lines_of(path), 1):
             try:
                 program = self._parsed(raw, path, number)
@@ -92,15 +98,17 @@ class Reruns:
         finally:
             if not flight.done():
                 flight.cancel()
+        # A program whose rerun is under way stays: the next that needs it must wait for that rerun
+        # and not start another.
         while len(self._held) > HELD and next(iter(self._held.values())).done():
             self._held.popitem(last=False)
         return known
 
     async def _run_again(self, program: Program, fields: Mapping[str, Any]) -> frozenset[str]:
-        """The ids of the pairs that do not reproduce; the first fault is a finding."""
+        """The ids of the pairs that do not reproduce. The first fault becomes a finding."""
         pairs = [pair for pair in program.pairs if "invalid" not in pair.tags]
         if not self.vouched or not pairs:
-            return frozenset()  # a program of others, which the run has not vouched for
+            return frozenset()  # a program from outside, which the run has not gated
         self.found.programs += 1
         self.found.pairs += len(pairs)
         job = Job(
@@ -134,8 +142,7 @@ class Reruns:
     async def _traced(
         self, program: Program, pairs: Sequence[Pair], job: Job
     ) -> tuple[list[str], set[str]]:
-        """What a traced run of each pair shows to be wrong, and the ids of pairs with another
-        output.
+        """The faults that traced runs show, and the ids of the pairs with another output.
 
         Steps and lines are compared only where the guest is like the one that counted them.
         """
@@ -160,7 +167,7 @@ class Reruns:
 
 
 def _other_figures(pair: Pair, run: Run) -> list[str]:
-    """What a run shows of a pair besides its output, where the row says something else."""
+    """The figures of a pair, besides its output, that a run shows to be others."""
     now = replace(pair, steps=run.steps, lines=run.lines, mutates=run.mutated, coerced=run.coerced)
     return [
         f"{name} of the input {short(pair.input)}: {getattr(now, name)}, not {getattr(pair, name)}"
@@ -170,7 +177,7 @@ def _other_figures(pair: Pair, run: Run) -> list[str]:
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file with their offsets."""
+    """The lines of a file with their offsets in bytes."""
     offset = 0
     with path.open("rb") as file:
         for raw in file:

@@ -31,6 +31,6 @@ def command(folder: str) -> None:
     dropped = compact(journal.parent, kept)
     click.echo(
         f"{journal}: {before} bytes, now {journal.stat().st_size}; {dropped} results were dropped "
-        "that only finished source rows had asked for: going on needs none of them, an extension or "
-        "a fork would ask again"
+        "that only finished source rows had asked for: going on needs none of them, an extension "
+        "or a fork would ask again"
     )

@@ -1,7 +1,10 @@
-"""The command's front: finds the verb, and ends with the exit status that scripts lean on.
+"""The command: finds the verb, prints errors, and ends with an exit status for scripts.
 
-0 finished; 1 stopped with work left, the same command continues; 2 the command, the run file, the
-input, a key or the folder is wrong; 3 the machine failed, or a bug; 4 a check said no.
+- 0: finished.
+- 1: stopped with work left. The same command continues.
+- 2: the command, the run file, the input, a key or the folder is wrong.
+- 3: the machine failed, or there was a bug.
+- 4: a check said no.
 """
 
 import difflib
@@ -55,7 +58,7 @@ def _is_for_run(first: str) -> bool:
 
 
 def suggestion(name: str, there: Sequence[str]) -> str:
-    """What was meant perhaps, else all that there is."""
+    """The end of a message: the name that was meant perhaps, else all names there are."""
     close = difflib.get_close_matches(name, there, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(there)}"
 
@@ -75,18 +78,24 @@ def command() -> None:
 
 
 def main(arguments: Sequence[str] | None = None, prog: str = "codeio") -> int:
-    """Runs the command. Returns its exit status. arguments: without the program; None: this
-    process's."""
+    """Runs the command, and returns its exit status.
+
+    arguments: without the program's name. None: those of this process.
+    """
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
     logging.getLogger("engine.results.monitor").setLevel(logging.INFO)
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # By itself click would end the process, with statuses of its own.
     try:
         status = command.main(args=given, prog_name=prog, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as exc:
+        exc.show()
+        return exc.exit_code
     except click.ClickException as exc:
         click.echo(f"error: {exc.format_message()}", err=True)
-        return exc.exit_code if isinstance(exc, click.exceptions.NoArgsIsHelpError) else 2
+        return 2
     except EngineError as exc:
         click.echo(f"error: {exc}", err=True)
         return exc.exit_status

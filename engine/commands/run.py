@@ -27,7 +27,10 @@ SPARE_DESCRIPTORS = 256
     "--fork",
     metavar="NEWDIR",
     default="",
-    help="Runs with other settings into a new folder. What the old folder has paid for is used again.",
+    help=(
+        "Runs with other settings into a new folder. What the old folder has paid for is used "
+        "again."
+    ),
 )
 @click.option(
     "--replay-only",
@@ -133,6 +136,7 @@ async def _supervised(config: "Config", resuming: "ResumeOptions") -> int:
         try:
             await running
         except asyncio.CancelledError:
+            # The run was cancelled after a signal, or else this coroutine itself is cancelled.
             if not stopping.done():
                 raise
         finally:
@@ -168,6 +172,7 @@ def _status(engine: "Engine", report: "Report") -> int:
 async def _stop_on_signals(
     engine: "Engine", signals: "asyncio.Queue[str]", running: "asyncio.Task[None]"
 ) -> None:
+    """Waits for a signal, lets the run drain for limits.grace_s seconds, and cancels it."""
     import asyncio
 
     name = await signals.get()

@@ -1,5 +1,4 @@
-"""Which settings may differ when a folder's run goes on: free ones, those that extend it, no
-others."""
+"""Which settings may differ when a folder is resumed: free ones, and those that add rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +10,27 @@ from engine.config.settings import Config
 Settings = Mapping[str, Any]
 """A Config as JSON: sections by name, settings by name."""
 FREE = frozenset({"source.path", "output.dir", "sandbox.workers"})
-"""Settings that may change when a folder's run goes on: they change no row. So may all of
-[limits]."""
+"""Settings that may change when a folder is resumed, since they change no row.
+
+All of [limits] may change too.
+"""
 FREE_SECTIONS = frozenset({"limits"})
 FREE_OF_MODELS = frozenset(
-    "base_url api_key_env concurrency timeout_s connect_timeout_s read_timeout_s attempts price hedge "
-    "headers headers_env requests_per_minute tokens_per_minute".split()
+    {
+        "base_url",
+        "api_key_env",
+        "concurrency",
+        "timeout_s",
+        "connect_timeout_s",
+        "read_timeout_s",
+        "attempts",
+        "price",
+        "hedge",
+        "headers",
+        "headers_env",
+        "requests_per_minute",
+        "tokens_per_minute",
+    }
 )
 RAISED = frozenset({"transform.max_tokens", "inference.max_tokens", "revision.max_tokens"})
 """Settings that may also change when rejects are opened again."""

@@ -21,8 +21,10 @@ PAPER: dict[str, dict[str, Any]] = {
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """The settings of a run file, `section.key=value` overrides laid over them. Raises:
-    BadInput."""
+    """The settings of a run file, with `section.key=value` overrides laid over them.
+
+    Raises: BadInput.
+    """
     path = Path(path)
     try:
         text = path.read_text("utf-8")
@@ -45,7 +47,7 @@ def config_of(given: Mapping[str, Any], base: Path, name: str = "config", text: 
     try:
         config = Config.model_validate({**given, "base": base})
     except ValidationError as exc:
-        raise BadInput("\n".join(_told(error, name, text) for error in exc.errors())) from None
+        raise BadInput("\n".join(_message(error, name, text) for error in exc.errors())) from None
     mistakes = _inconsistencies(config)
     if mistakes:
         raise BadInput("\n".join(f"{name}: {mistake}" for mistake in mistakes))
@@ -64,7 +66,7 @@ def _with_profile(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inconsistencies(config: Config) -> list[str]:
-    """Mistakes that only show when sections are held against each other."""
+    """Mistakes that only show when settings of several sections are compared."""
     reach, mistakes = config.reach, []
     if not reach.possible:
         mistakes.append(
@@ -85,7 +87,8 @@ def _inconsistencies(config: Config) -> list[str]:
             )
     if reach.programs and not config.source.parsed:
         mistakes.append(
-            f"[source] parsed: rows of the format {config.source.format!r} need the file of their programs"
+            f"[source] parsed: rows of the format {config.source.format!r} need the file of their "
+            "programs"
         )
     if config.limits.budget_usd and not any(
         m.price.input or m.price.output for m in config.models.values()
@@ -112,8 +115,8 @@ def _set(given: dict[str, Any], override: str) -> None:
     place[keys[-1]] = parsed
 
 
-def _told(error: Any, name: str, text: str) -> str:
-    """One mistake as a person reads it: its place, what is wrong, what was meant perhaps."""
+def _message(error: Any, name: str, text: str) -> str:
+    """One mistake in words: its place, what is wrong, and what was meant perhaps."""
     place = [str(part) for part in error["loc"]]
     where = f"{name}:{line}" if (line := _line(text, place)) else name
     setting = (

@@ -1,5 +1,4 @@
-"""Which stages lie between where rows enter and where they leave, and so which models may be
-called."""
+"""Which stages lie between where rows enter and where they leave."""
 
 ORDER: tuple[str, ...] = (
     "raw",
@@ -15,8 +14,12 @@ ORDER: tuple[str, ...] = (
 
 
 class Reach:
-    """Which stages lie between where rows enter and where they leave, and so which models may be
-    called."""
+    """What a run does, by the boundaries at which its rows enter and leave.
+
+    possible: rows can leave there at all. transform, inference, revision: roles whose models may be
+    called. repairs: faulty programs get repair turns. programs: rows need the file of their
+    programs.
+    """
 
     def __init__(self, format_: str, until: str, turns: int) -> None:
         enter, leave = ORDER.index(format_), ORDER.index(until)
@@ -28,7 +31,7 @@ class Reach:
         self.revision = turns > 1 and (
             until == "samples" or (until == "verified" and self.inference)
         )
-        # entered at unified, a faulty program is mended only by a run that asks models anyway
+        # A program that entered at `unified` is repaired only where the run asks models anyway.
         self.repairs = (self.transform and leave >= ORDER.index("parsed")) or (
             format_ == "unified" and self.inference
         )

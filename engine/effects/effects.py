@@ -1,7 +1,7 @@
-"""The journal around the two ports: a request is looked up by its content, and its result is
-durable before use.
+"""The journal around models and sandbox: results are looked up first, and durable before use.
 
-One flight per key: while a request is under way, whoever asks the same waits for its result.
+A request is looked up by its content. There is one flight for each key: while a request is under
+way, others that ask the same wait for its result.
 """
 
 import asyncio
@@ -19,8 +19,10 @@ from engine.journal.store import LeaseRow
 
 @dataclass(slots=True)
 class FreshResult:
-    """A result that was just made. counts: what it adds to the report; leases: those that it
-    ends."""
+    """A result that was just made.
+
+    counts: what it adds to the report. leases: those that it ends.
+    """
 
     value: bytes
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -55,15 +57,22 @@ class Effects:
     _flights: dict[bytes, tuple[str, asyncio.Future[bytes]]] = field(default_factory=dict)
 
     async def of(self, key: bytes, make: Callable[[], Awaitable[FreshResult]]) -> bytes:
-        """The result of a request by its key, made at most once."""
+        """The result of a request by its key, made at most once.
+
+        Raises: MachineFailed, and what `make` raises.
+        """
         source = SOURCE.get()
         while (found := self._flights.get(key)) is not None:
             asker, flight = found
+            # `await flight` would cancel the flight itself when this one waiter is cancelled. A
+            # flight that failed is not shared: its asker may have been cancelled, or rejected for
+            # a reason of its own. So one of those who waited makes the next attempt.
             await asyncio.wait([flight])
             if not flight.cancelled() and flight.exception() is None:
                 self.replayed += 1
                 if asker != source:
-                    await self.journal.effect(key, source)  # notes that another row needs it too
+                    # The look-up notes that another row needs the result too, so compact keeps it.
+                    await self.journal.effect(key, source)
                 return flight.result()
         flight = asyncio.get_running_loop().create_future()
         self._flights[key] = source, flight
@@ -87,13 +96,14 @@ class Effects:
         return value
 
     def withhold(self, key: bytes, call: PendingCall) -> None:
+        """Counts a call that is not made, and keeps it for a batch file while there is room."""
         self.withheld += 1
         if len(self.pending) < self.most_pending:
             self.pending[key] = call
 
 
 def key_of(request: Any) -> bytes:
-    """The key of a request: its content."""
+    """The key of a request: a hash of its content."""
     return hashlib.sha256(
         json.dumps(request, sort_keys=True).encode("utf-8", "surrogatepass")
     ).digest()

@@ -1,9 +1,9 @@
 """What a run will have cost in the end, with an interval, by role.
 
 Each role's total is a product: source rows, questions a row, calls a question, the price of a call.
-Each factor is taken over the records that have come that far. So records that end early (a decline
-costs one call) do not stand for the others. The interval is two standard errors of the product, by
-the delta method.
+Each factor is estimated from the records that have come that far. So records that end early, such
+as a decline after one call, do not bias the later factors. The interval is two standard errors of
+the product, by the delta method.
 """
 
 import math
@@ -15,6 +15,7 @@ from stages.records import counts
 KNOWN = 5
 """Source rows that must have become programs or rejects before anything is forecast."""
 SIGMAS = 2.0
+"""Standard errors on each side of the estimate: about 95 %."""
 # Squared coefficients of variation. They were fitted to the recorded runs: one call a file, give or
 # take its repairs, and questions that come six a program or not at all.
 TRANSFORMS_PER_ROW = 0.25
@@ -68,7 +69,10 @@ class Part:
 
 @dataclass(slots=True)
 class Forecast:
-    """calls: by role, of this process."""
+    """Forecasts costs from the calls that were made.
+
+    calls: the prices of calls, by role, of this process.
+    """
 
     calls: dict[str, Calls] = field(default_factory=dict)
 
@@ -78,10 +82,10 @@ class Forecast:
     def of(
         self, rows: int | None, kinds: counts.Counts, parts: Mapping[str, Part], answers: int
     ) -> dict[str, Span] | None:
-        """The span of each role and, as "", of all; None where too little is known.
+        """The span of each role and, as "", of all. None where too little is known.
 
-        rows: source rows in all. kinds: counts by kind of the folder. answers: wanted of each
-        question.
+        rows: source rows in all. kinds: counts by kind of the folder. parts: what each role has
+        used. answers: wanted of each question.
         """
         states = ("finished", "rejected")
         files = sum(kinds.get(counts.kind("file", state), 0) for state in states)
@@ -97,15 +101,21 @@ class Forecast:
         found: dict[str, Span] = {}
         total, variance = 0.0, 0.0
         for role, part in parts.items():
-            if not part.calls or not part.cost:
+            if not part.calls:
+                total += (
+                    part.cost
+                )  # of lost attempts alone: it is spent, and says nothing of what comes
+                continue
+            if not part.cost:
                 continue
             spread = self.calls[role].spread if role in self.calls else 1.0
             expected, error = progress.expected(role, part.calls)
+            # The price of a call has two errors: of its mean so far, and of the calls to come.
             error += spread / part.calls + spread / max(expected, 1.0)
             about = max(part.cost, expected * part.cost / part.calls)
             found[role] = _span(about, error, part.cost)
             total += about
-            variance += error * about**2
+            variance += error * about**2  # taken as independent of the other roles
         spent = sum(part.cost for part in parts.values())
         found[""] = _span(total, variance / total**2 if total else 0.0, spent)
         return found
@@ -113,9 +123,10 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Progress:
-    """How far a run is. files: source rows that have become programs or rejects, of `rows`.
+    """How far a run is.
 
-    firsts: first answers so far.
+    files: source rows, of `rows`, that have become programs or rejects. questions: posed so far.
+    answers: wanted of each question. firsts: first answers so far.
     """
 
     rows: int
@@ -131,7 +142,8 @@ class _Progress:
             return self.rows * calls / self.files, TRANSFORMS_PER_ROW * sampling
         per_file = self.questions / self.files
         expected = self.rows * per_file * self.answers
-        # questions a row: none of some, several of the others
+        # Some rows give no questions and the others several. The rarer programs are, the larger is
+        # the error.
         programs = max(per_file / QUESTIONS_OF_A_PROGRAM, RAREST_PROGRAM)
         error = (QUESTIONS_PER_ROW + 1.0 / programs) * sampling
         if role == "revision" and self.firsts:
@@ -141,6 +153,10 @@ class _Progress:
 
 
 def _span(about: float, error: float, spent: float) -> Span:
-    """error: the squared relative standard error. The span does not begin below what is spent."""
+    """The span of a cost. error: its squared relative standard error. spent: so far.
+
+    The span does not begin below what is spent.
+    """
+    # The error is relative, so the bounds are factors: a cost cannot fall below zero.
     factor = math.exp(SIGMAS * math.sqrt(error))
     return Span(max(spent, about / factor), about, about * factor)

@@ -1,4 +1,4 @@
-"""The meter of one request: what it may be billed is reserved, and journalled before it is sent."""
+"""The meter of one request: reserves its worst case, and journals that before it is sent."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,10 @@ MESSAGE_TOKENS = 16
 
 
 def worst_case(messages: Messages, most_tokens: int) -> Usage:
-    """The most that one attempt can be billed: a token a byte, and the longest answer."""
+    """The most that one attempt can be billed: a token a byte, and the longest answer.
+
+    No tokenizer makes more than one token of a byte of text.
+    """
     size = sum(len(message["content"].encode("utf-8", "surrogatepass")) for message in messages)
     return Usage(
         input_tokens=size + MESSAGE_TOKENS * len(messages) + TEMPLATE_TOKENS,
@@ -28,7 +31,7 @@ class Lease:
     """What is under way of one request: reserved in the budget, and journalled before it is sent.
 
     worst_case: the most that one attempt can be billed. outstanding: attempts whose price is not
-    known yet.
+    known yet. id: of the lease in the journal.
     """
 
     spending: Spending
@@ -41,30 +44,40 @@ class Lease:
     _journalled: int = 0
 
     async def sending(self) -> None:
+        """Called before each attempt: reserves and journals it. Raises: Unavailable."""
         await self.spending.reserve(self.model, self.worst_case)
         self.outstanding += 1
+        # An attempt that follows a failed one is covered by what was journalled for that.
         if self.outstanding > self._journalled:
             await self._journal({})
 
     def unpaid(self) -> None:
+        """Called after an attempt that is not billed."""
         self.outstanding -= 1
         self.spending.release(self.model, self.worst_case)
 
     async def wasted(self, usage: Usage | None) -> None:
+        """Called after an attempt that may be billed and gave no answer.
+
+        usage: what its server reported. Without that the attempt counts at its worst case.
+        """
         counts = self.spending.add_lost(self.model, self.role, usage or self.worst_case)
         self.unpaid()
         await self._journal(counts)
 
     def settled(self) -> Sequence[LeaseRow]:
-        """Gives back what is reserved, once there is an answer. Returns what the journal is to
-        end."""
+        """Gives back what is reserved, once there is an answer. Returns the leases to end.
+
+        The journal ends them in the transaction that records the answer. So a kill leaves either
+        the lease or the answer's counts, and the call is counted once.
+        """
         while self.outstanding:
             self.unpaid()
         row, self._journalled = self._row(), 0
         return [row]
 
     async def end(self) -> None:
-        """To be called when the request has ended, however it did.
+        """Called when the request has ended, however it did.
 
         What is still under way may be billed, and counts as spent. Its lease stays in the journal,
         where the next process finds it.

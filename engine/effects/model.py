@@ -15,13 +15,15 @@ from stages.inference import ChatRequest, Model
 from stages.records import Answer, Usage
 
 PASSING = frozenset({"gave_up"})
-"""Reasons of refusals that another try may turn out otherwise: not recorded."""
+"""Reasons of refusals that are not recorded, since another try may give an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalledModel:
-    """A model whose answers, and final refusals, are recorded. section: its name in the run
-    file."""
+    """A model whose answers, and final refusals, are recorded.
+
+    section: its name in the run file.
+    """
 
     section: str
     model: Model
@@ -36,6 +38,10 @@ class JournalledModel:
         return self.model.body(request)
 
     async def complete(self, request: ChatRequest) -> Answer:
+        """The recorded answer to a request, or a new one that is recorded.
+
+        Raises: Rejected, Unavailable, Misconfigured, Withheld, MachineFailed.
+        """
         body = self.model.body(request)
         key = key_of({"model": identity(request, body)})
         found = orjson.loads(await self.effects.of(key, lambda: self._made(key, request, body)))
@@ -87,6 +93,7 @@ def most_tokens(body: Mapping[str, Any]) -> int:
 
 
 def refusal(exc: Rejected) -> bytes:
+    """A refusal as it is recorded."""
     return orjson.dumps({"rejected": [exc.reason, exc.detail]})
 
 

@@ -14,12 +14,13 @@ FREE = Price()
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """USD per million tokens, by model; a model that answers batch files has a second entry."""
+    """USD per million tokens, by model. Each model has a second entry, for batch files."""
 
     by_model: Mapping[str, Price]
 
     @classmethod
     def of(cls, models: Mapping[str, ModelSettings]) -> Self:
+        """The prices of the models of a run file."""
         prices = {}
         for settings in models.values():
             name, price = plain(settings.model or "simulated"), settings.price
@@ -49,5 +50,5 @@ class Prices:
 
 
 def plain(model: str) -> str:
-    """A model's name as it stands in the names of counts, whose parts a bar keeps apart."""
+    """A model's name as counts use it. A bar separates the parts of a count's name."""
     return model.replace("|", "/")

@@ -1,4 +1,4 @@
-"""A sandbox whose runs are recorded: the same job is run once, whoever asks."""
+"""A sandbox whose runs are recorded, so that the same job is run once."""
 
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
@@ -9,14 +9,26 @@ from engine.effects.effects import Effects, FreshResult, key_of
 from sandbox import Drawing, Draws, Guest, Job, Limits, Run, Runner, Sandbox
 
 FIRST_FIELDS = frozenset(
-    "code entrypoint arguments limits seed hash_seed clock trace salt total_cpu_s all_or_nothing".split()
+    {
+        "code",
+        "entrypoint",
+        "arguments",
+        "limits",
+        "seed",
+        "hash_seed",
+        "clock",
+        "trace",
+        "salt",
+        "total_cpu_s",
+        "all_or_nothing",
+    }
 )
 """The fields of a job that were there when its key was first made. They are always part of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalledSandbox(Runner):
-    """The sandbox of a run."""
+    """The sandbox of a run. Results are looked up before a job is run, and recorded after it."""
 
     sandbox: Sandbox
     effects: Effects
@@ -30,6 +42,8 @@ class JournalledSandbox(Runner):
         return self.sandbox.isolation
 
     async def run_many(self, job: Job, *, urgency: int = 0) -> list[Run]:
+        """The runs of a job, one for each of its arguments. Raises: SandboxError, MachineFailed."""
+
         async def make() -> FreshResult:
             runs = await self.sandbox.run_many(job, urgency=urgency)
             return FreshResult(orjson.dumps([asdict(run) for run in runs]))
@@ -38,6 +52,8 @@ class JournalledSandbox(Runner):
         return [_run(row) for row in orjson.loads(await self.effects.of(key, make))]
 
     async def draw(self, drawing: Drawing, *, urgency: int = 0) -> Draws:
+        """The values of a drawing. Raises: SandboxError, MachineFailed."""
+
         async def make() -> FreshResult:
             draws = await self.sandbox.draw(drawing, urgency=urgency)
             return FreshResult(orjson.dumps(asdict(draws)))
@@ -59,9 +75,9 @@ class JournalledSandbox(Runner):
 def job_identity(job: Job) -> dict[str, Any]:
     """All of a job but its limits, in the form that its key has had since the first release.
 
-    A field that came later is part of the key where it differs from its default. So a new field
-    changes no key of a folder that exists, and one that is forgotten here is part of it all the
-    same.
+    A field that was added later is part of the key where it differs from its default. So a new
+    field changes no key of a folder that exists. A field that is forgotten here is part of the key
+    nevertheless.
     """
     rest = asdict(job)
     del rest["limits"]
@@ -76,8 +92,7 @@ def job_identity(job: Job) -> dict[str, Any]:
 
 
 def drawing_identity(drawing: Drawing) -> dict[str, Any]:
-    """All of a drawing but its limits, in the order that its key has had since the first
-    release."""
+    """All of a drawing but its limits, in the form that its key has had since the beginning."""
     names = ("code", "entrypoint", "calls", "distinct", "seed", "value_bytes", "cpu_s")
     rest = asdict(drawing)
     del rest["limits"]

@@ -1,9 +1,9 @@
 """Money and tokens: what the whole folder's run has used, what is reserved, and the hard budget.
 
-Counts stand in the journal, each in the transaction of the answer that it was paid for, and so
-survive kills. Where there is a budget, a lease over a request's worst case is journalled before it
-is sent. A lease that is left over from a killed process, and an attempt that broke off without
-usage, count as spent at their worst case. So the provider's bill never passes the budget.
+Each count is journalled in the transaction of the answer that was paid for, and so survives kills.
+Where there is a budget, a lease over a request's worst case is journalled before it is sent. A
+lease that a killed process has left counts as spent at its worst case. So does an attempt that
+broke off without usage. So the provider's bill never passes the budget.
 """
 
 from collections.abc import Mapping
@@ -66,7 +66,10 @@ Spans = Mapping[str, Span]
 
 @dataclass(slots=True, kw_only=True)
 class Spending:
-    """used: by (model, role). reserved: by model, the worst case of all that is under way."""
+    """What a run has spent and reserved, within its limits.
+
+    used: by (model, role). reserved: by model, the worst case of all that is under way.
+    """
 
     prices: Prices
     limits: LimitSettings
@@ -77,12 +80,14 @@ class Spending:
 
     @property
     def bounded(self) -> bool:
+        """Whether there is a budget."""
         return bool(self.limits.budget_usd or self.limits.budget_tokens)
 
     async def resume(self, journal: Journal) -> None:
         """Loads what earlier processes of this folder have used.
 
-        Leases that a killed process has left count as spent.
+        Leases that a killed process has left count as spent, since their requests may have been
+        answered and billed.
         """
         left = await journal.leases()
         lost: dict[str, int] = {}
@@ -98,6 +103,7 @@ class Spending:
         self.load(await journal.counts())
 
     def load(self, found: Mapping[str, int]) -> None:
+        """Takes over what the counts of a journal say of models, by name."""
         for name, count in found.items():
             if (parts := counts.spent_parts(name)) is not None:
                 model, role, what = parts
@@ -139,6 +145,7 @@ class Spending:
 
         Raises: Unavailable, when it does not and nothing that is under way can change that.
         """
+        # What is under way mostly costs less than its worst case, and then leaves room.
         while why := self._lacking(model, usage):
             if not any(one.input_tokens + one.output_tokens for one in self.reserved.values()):
                 raise Unavailable(why)
@@ -146,6 +153,7 @@ class Spending:
         self.reserved[model] = self.reserved.get(model, Usage()) + usage
 
     def release(self, model: str, usage: Usage) -> None:
+        """Gives a reservation back, and wakes all that wait for the budget."""
         left = self.reserved[model]
         self.reserved[model] = Usage(
             input_tokens=left.input_tokens - usage.input_tokens,
@@ -165,10 +173,12 @@ class Spending:
 
     @property
     def tokens(self) -> int:
+        """All tokens that count as used, those of lost attempts included."""
         return sum(used.tokens for used in self.used.values())
 
     @property
     def usd(self) -> float:
+        """What counts as spent at the prices of the run file, lost attempts included."""
         return sum(self.prices.usd(model, used.billed) for (model, _), used in self.used.items())
 
     def spans(self, rows: int | None, kinds: Mapping[str, int], answers: int) -> Spans | None:
@@ -212,15 +222,17 @@ class Spending:
             need = usage.input_tokens + usage.output_tokens
             if self.tokens + held + need > limits.budget_tokens:
                 return (
-                    f"limits.budget_tokens: {self.tokens} of {limits.budget_tokens} tokens are used, "
-                    f"and the next call may take {need}; raise it and give the same command to go on"
+                    f"limits.budget_tokens: {self.tokens} of {limits.budget_tokens} tokens are "
+                    f"used, and the next call may take {need}; raise it and give the same command "
+                    "to go on"
                 )
         if limits.budget_usd:
             need_usd = self.prices.usd(model, usage)
             if self.usd + self.reserved_usd + need_usd > limits.budget_usd:
                 return (
-                    f"limits.budget_usd: {self.usd:.4f} of {limits.budget_usd:g} USD are spent, and the "
-                    f"next call may cost {need_usd:.4f}; raise it and give the same command to go on"
+                    f"limits.budget_usd: {self.usd:.4f} of {limits.budget_usd:g} USD are spent, "
+                    f"and the next call may cost {need_usd:.4f}; raise it and give the same "
+                    "command to go on"
                 )
         return ""
 

@@ -1,1 +1,1 @@
-"""Actors around stages, the queues between them, and the books of what is live."""
+"""Actors around stages, the queues between them, and the counts of what is live."""

@@ -1,4 +1,4 @@
-"""The books of a flow: which source rows are live, and what has come of all of them."""
+"""The accounts of a flow: which source rows are live, and what has come of all of them."""
 
 import asyncio
 from collections import Counter
@@ -9,7 +9,7 @@ from engine.flow.tickets import Ticket
 
 
 class Books:
-    """Live tickets, and counts by kind that are kept for each ticket and for the flow alike.
+    """Live tickets, and counts by kind, kept for each ticket and for the whole flow.
 
     held_back: source rows of which some record waits for a later process.
     """
@@ -50,7 +50,7 @@ class Books:
             counts.finished[kind] += 1
 
     def closed(self, ticket: Ticket) -> None:
-        """Takes a ticket off, all of whose records have settled or are held back."""
+        """Closes a ticket: all of its records have settled or are held back."""
         if ticket.held_back:
             self.held_back += 1
             self._left.update(ticket.counts.table())
@@ -60,7 +60,7 @@ class Books:
             self._quiet.set()
 
     def abandon(self) -> None:
-        """Lets go all who wait for a ticket, or for the end: the run has failed."""
+        """Wakes all who wait for a ticket or for the end, since the run has failed."""
         self._quiet.set()
         for ticket in tuple(self._tickets):
             ticket.done.set()

@@ -1,4 +1,4 @@
-"""The books: read = finished + rejected + live, for each kind of record."""
+"""The equation of a run: read = finished + rejected + live, for each kind of record."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from stages.records import counts
 
 @dataclass(slots=True)
 class Conservation:
-    """read = finished + rejected + live, per kind, at every moment."""
+    """Counts by kind of record, for which the equation holds at every moment."""
 
     read: Counter[str] = field(default_factory=Counter)
     finished: Counter[str] = field(default_factory=Counter)
@@ -24,16 +24,17 @@ class Conservation:
         self.rejected[kind] += rejected
 
     def settled(self, kind: str, outcomes: Sequence[tuple[str, bool]]) -> None:
-        """Counts one settled record of `kind`; outcomes are (kind, whether it is a reject) of all
-        it gave."""
+        """Counts one settled record of `kind`.
+
+        outcomes: (kind, whether it is a reject) of each record that it gave.
+        """
         for other, rejected in outcomes:
             if other != kind:
                 self.read[other] += 1
                 self.rejected[other] += rejected
         going_on = sum(name == kind and not rejected for name, rejected in outcomes)
-        self.read[kind] += max(
-            0, going_on - 1
-        )  # the first is the record itself, the others are new
+        # The first outcome of its own kind is the record itself. The others are new records.
+        self.read[kind] += max(0, going_on - 1)
         if not going_on:
             ended = self.rejected if (kind, True) in outcomes else self.finished
             ended[kind] += 1

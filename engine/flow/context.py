@@ -1,5 +1,4 @@
-"""What the parts of a run share while it flows: whose work a call is, and whether more is
-wanted."""
+"""What the parts of a run share: the source row that is worked on, and the stop switch."""
 
 import asyncio
 import logging
@@ -10,7 +9,7 @@ from engine.errors import EngineError
 
 logger = logging.getLogger(__name__)
 SOURCE: ContextVar[str] = ContextVar("SOURCE", default="")
-"""The id of the source row that is worked on; empty outside of the flow."""
+"""The id of the source row that is worked on. Empty outside of the flow."""
 
 
 class Withheld(Exception):
@@ -40,7 +39,7 @@ class StopSwitch:
         self._event.set()
 
     def halt(self, why: EngineError) -> None:
-        """The same, for a reason; the first one stays."""
+        """Lets nothing more in, for a reason. The first reason stays."""
         if self.why is None:
             self.why = why
             logger.error("%s; what is under way is finished", why)

@@ -11,7 +11,10 @@ Item = tuple[Ticket, Any]
 
 
 class Edges:
-    """queue_size: records in an inbox, for those that come from upstream."""
+    """The inboxes of a graph.
+
+    queue_size: records that an inbox holds before those that come from upstream wait.
+    """
 
     def __init__(self, nodes: Sequence[Node], graph: Graph, queue_size: int) -> None:
         self.inboxes: Mapping[str, Inbox[Item]] = {node.name: Inbox(queue_size) for node in nodes}
@@ -28,7 +31,8 @@ class Edges:
         inbox, urgency = self.inboxes[target], self._graph.urgency(record)
         if self._order[target] > self._order[node.name]:
             await inbox.put((ticket, record), urgency)
-        else:  # an edge back never blocks: a cycle of full inboxes would wait for itself
+        else:
+            # An edge back never blocks, since a cycle of full inboxes would wait for itself.
             inbox.put_nowait((ticket, record), urgency)
 
     def return_to(self, node: Node, ticket: Ticket, record: Any) -> None:

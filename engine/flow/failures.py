@@ -1,7 +1,8 @@
-"""The three failures of a stage, told apart: the row's own, ours or theirs, and a bug.
+"""The three failures of a stage, kept apart: of the row, of what is around it, and a bug.
 
-A row's own failure is a reject. One of ours or theirs goes on to the flow, which holds the record
-back or ends the run. A bug costs its record; past a bound it ends the run.
+A row's own failure is a reject. Failures of endpoints, settings and the machine go on to the flow.
+It holds the record back, or ends the run. A bug rejects its record. More bugs than limits.bugs end
+the run.
 """
 
 import logging
@@ -21,7 +22,10 @@ TRACEBACK_CHARACTERS = 4000
 
 
 class Failures:
-    """bugs: how many unexpected exceptions a run bears."""
+    """Runs stages, and sorts what they raise.
+
+    bugs: how many unexpected exceptions end in rejects. One more ends the run.
+    """
 
     def __init__(self, bugs: int) -> None:
         self._left = bugs
@@ -40,7 +44,7 @@ class Failures:
             return (Reject(id=id_, kind=kind, reason="sandbox", detail=str(exc)),)
         except (Unavailable, Misconfigured, SandboxError, EngineError, Withheld):
             raise
-        except Exception as exc:  # the one place: a bug costs its record, and past a bound the run
+        except Exception as exc:  # the one place: a bug rejects its record, many bugs end the run
             self._left -= 1
             detail = "".join(traceback.format_exception(exc))[-TRACEBACK_CHARACTERS:]
             logger.error(  # noqa: TRY400  # the detail has the traceback
@@ -54,7 +58,7 @@ class Failures:
 
 
 def as_engine_error(exc: Exception) -> EngineError:
-    """The failure of a stage, in the words of the run."""
+    """The failure of a stage, as the error that ends the run."""
     if isinstance(exc, EngineError):
         return exc
     if isinstance(exc, Misconfigured):

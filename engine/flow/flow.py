@@ -1,9 +1,8 @@
-"""Actors around stages: every record goes to its stage as soon as it is ready, and every source row
-is accounted for.
+"""Actors around stages: every record goes to its stage as soon as it is ready.
 
-A stage is a plain async callable; its actor owns the inbox, the workers and the failures. Edges
-forward block when the next inbox is full, edges back never do, so that any graph with bounded loops
-ends at any queue size.
+A stage is a plain async callable. Its actor owns the inbox, the workers and the failures. Every
+source row is accounted for. Edges forward block while the next inbox is full. Edges back never
+block. So a graph whose loops are bounded ends at any queue size.
 """
 
 import asyncio
@@ -99,7 +98,7 @@ class Flow:
 
     @contextmanager
     def feeding(self) -> Iterator[None]:
-        """While more is to come from the source, what is parked waits on."""
+        """While more is to come from the source, parked records wait."""
         try:
             with self._parking.feeding():
                 yield
@@ -112,7 +111,7 @@ class Flow:
         self.window.close()
 
     def fail(self, error: EngineError) -> None:
-        """Ends the run: nothing is settled any more, and everybody who waits is woken."""
+        """Ends the run. All who wait for a row, or for the end, are woken."""
         if self.failure is None:
             self.failure = error
             logger.error("%s", error)
@@ -120,18 +119,18 @@ class Flow:
         self.books.abandon()
 
     async def enter(self, ticket: Ticket, record: Any, node: str) -> None:
-        """Admits a source row's first record, once the window lets it in."""
+        """Admits a source row's first record once the window lets it in. Raises: WindowClosed."""
         await self.window.enter(ticket)
         self.books.opened(ticket, self._graph.identity(record)[0])
         ticket.live += 1
         self._parking.moving += 1
         await self._edges.enter(node, ticket, record)
         # One turn of the loop lets the record take its slot of the model or the sandbox. Otherwise
-        # the window would see a free resource that is as good as taken, and let in a row too many.
+        # the window would still see that slot as free, and let in a row too many.
         await asyncio.sleep(0)
 
     async def refuse(self, ticket: Ticket, reject: Reject, stage: str) -> None:
-        """Accounts for a source row that cannot become a record."""
+        """Accounts for a source row that cannot become a record. Raises: WindowClosed."""
         await self.window.enter(ticket)
         self.books.opened(ticket, reject.kind, rejected=True)
         try:
@@ -155,12 +154,12 @@ class Flow:
     async def _handle(self, node: Node, ticket: Ticket, record: Any) -> None:
         """One record through its stage, and its outcomes to where they go.
 
-        Three things can end it early, from the inside out. The stage may be told that its call is
-        not made (Withheld, Unavailable): the record is held back for a later process. The ticket
-        may be cancelled by whoever submitted it: that must end this call and not the worker, so the
-        stage runs in a scope of its own, and what it gave is dropped. Settling may fail because the
-        output is full or the journal broken: these concern the run, and are caught outside the
-        scope, so that a cancelled ticket cannot swallow them.
+        Three things can end it early, from the inside out. The stage's model call may not be made
+        (Withheld, Unavailable). Then the record is held back for a later process. The ticket may be
+        cancelled by the caller who submitted it. That must end this call and not the worker. So the
+        stage runs in a cancel scope of its own, and its outcomes are dropped. Settling may fail,
+        since the output is full or the journal broken. Those failures concern the run. They are
+        caught outside of the scope, so that a cancelled ticket cannot swallow them.
         """
         outcomes: tuple[Any, ...] | None = ()
         try:
@@ -194,8 +193,7 @@ class Flow:
     async def _settle(
         self, node: Node, ticket: Ticket, record: Any, outcomes: tuple[Any, ...]
     ) -> None:
-        """Writes what is finished, sends on what is not, and takes the record itself off the
-        count."""
+        """Writes what is finished, sends on what is not, and settles the record itself."""
         onward: list[Any] = []
         later: list[Any] = []
         kinds: list[tuple[str, bool]] = []
@@ -219,8 +217,8 @@ class Flow:
         self.books.settled(ticket, self._graph.identity(record)[0], kinds)
         if (full := self._sink.full) is not None:
             self.halt(full)
-        # The new records are counted before this one is taken off: a ticket's count may not touch
-        # zero while anything of it is on its way.
+        # The new records are counted before this one is taken off. A ticket's count must not touch
+        # zero while one of its records is on its way.
         ticket.live += len(onward) + len(later)
         self._parking.moving += len(onward)
         for outcome in later:
@@ -238,8 +236,7 @@ class Flow:
         self._send_parked()
 
     def _park(self, node: Node, ticket: Ticket, record: Any) -> None:
-        """Keeps a record until nothing else moves; its source row makes room for others
-        meanwhile."""
+        """Keeps a record until nothing else moves. Its source row leaves the window meanwhile."""
         self._parking.park((node, ticket, record))
         if not ticket.parked:
             ticket.parked = True

@@ -13,8 +13,11 @@ Stage = Callable[[Any], Awaitable[tuple[Any, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A stage in the graph; nodes are given in the order of the flow, which tells forward edges
-    from back ones."""
+    """A stage in the graph.
+
+    Nodes are given in the order of the flow. An edge that leads to no later
+    node is an edge back.
+    """
 
     name: str
     stage: Stage
@@ -46,11 +49,13 @@ class Graph(Protocol):
 
 
 class Sink(Protocol):
-    """Where outcomes go. What it has returned from is durable."""
+    """Where outcomes go. What its methods were given is durable when they return.
+
+    Raises, each of them: MachineFailed. Those that write rows also: Full.
+    """
 
     async def cross(self, ticket: Ticket, record: Any) -> Any | None:
-        """What goes on of a record between two nodes: itself, possibly amended, or None if it
-        leaves the run here."""
+        """The record, amended perhaps, as it goes on to its next node. None if it leaves here."""
         ...
 
     async def row(self, ticket: Ticket, row: Row) -> None: ...

@@ -1,5 +1,4 @@
-"""A stage's queue: bounded for what comes from upstream, never blocking for what comes back round a
-loop."""
+"""A stage's queue: bounded for records from upstream, never blocking for edges back."""
 
 import asyncio
 import heapq
@@ -12,7 +11,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class InboxStatistics:
-    """queued now, and the most that were queued at once."""
+    """Items in an inbox. queued: now. peak: the most at once."""
 
     queued: int
     peak: int
@@ -64,7 +63,8 @@ async def _wait(queue: deque[asyncio.Future[None]]) -> None:
         await future
     except asyncio.CancelledError:
         if future.done() and not future.cancelled():
-            _wake(queue)  # woken and cancelled in the same moment: the next one gets the turn
+            # Woken and cancelled in the same moment: without this the wake-up would be lost.
+            _wake(queue)
         elif future in queue:
             queue.remove(future)
         raise

@@ -1,4 +1,4 @@
-"""What waits for the end of a run: records whose call failed while others were served."""
+"""Records that wait for the end of a run: their call failed while others were served."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,12 +6,14 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 MOST = 10_000
-"""Parked records that are kept; more are sent again before the end of the run."""
+"""Parked records that are kept in memory. More are sent again before the end of the run."""
 
 
 class Parking(Generic[T]):
-    """Keeps records until nothing else moves. moving: records that are neither settled nor
-    parked."""
+    """Keeps records until nothing else moves.
+
+    moving: records that are neither settled nor parked.
+    """
 
     def __init__(self) -> None:
         self.moving = 0
@@ -20,7 +22,7 @@ class Parking(Generic[T]):
 
     @contextmanager
     def feeding(self) -> Iterator[None]:
-        """While more is to come from the source, what is parked waits on."""
+        """While more is to come from the source, parked records wait."""
         self._feeding += 1
         try:
             yield
@@ -31,7 +33,7 @@ class Parking(Generic[T]):
         self._parked.append(record)
 
     def due(self) -> list[T]:
-        """What is to be sent once more now; it counts as moving from here on."""
+        """The records to send once more now. They count as moving from here on."""
         idle = not self.moving and not self._feeding
         if not self._parked or not (idle or len(self._parked) > MOST):
             return []

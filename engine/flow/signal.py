@@ -1,10 +1,10 @@
-"""One broadcast: those who wait for a change are woken together, and look for themselves."""
+"""A broadcast: all that wait for a change are woken together, and look for themselves."""
 
 import asyncio
 
 
 class Signal:
-    """Wakes all that wait, each time. A notification that nobody waits for is not kept."""
+    """Wakes all that wait, each time. A notification without a waiter is not kept."""
 
     def __init__(self) -> None:
         self._waiting: list[asyncio.Future[None]] = []

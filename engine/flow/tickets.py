@@ -14,13 +14,14 @@ Listener = Callable[[Row], Awaitable[None]]
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Ticket:
-    """One source row in the flow. live: records that descend from it and are not settled yet.
+    """One source row in the flow.
 
-    id names the row in the journal's marks; size_bytes is what it counts against limits.live_bytes.
-    held_back: some of it waits for a later process, so that it is not finished in this one; parked:
-    some of it waits for the end of the run, and it takes no place in the window. rows and rejects
-    are what has come of it, counts the same by kind of record. listener gets each finished row;
-    done is set when all has settled.
+    id: its name in the journal's marks. size_bytes: what it counts against limits.live_bytes.
+    listener: gets each finished row. live: records that descend from it and are not settled yet.
+    rows, rejects: what has come of it. counts: the same by kind of record. held_back: a record of
+    it waits for a later process, so that this one does not finish it. parked: a record of it waits
+    for the end of the run, and it takes no place in the window. scopes: of the calls under way.
+    done: set when all has settled.
     """
 
     id: str
@@ -43,8 +44,10 @@ class Ticket:
         return self.rejects[-1] if self.rejects and not self.rows else None
 
     def cancel(self) -> None:
-        """Drops all that descends from the row: running calls are cancelled, waiting records never
-        start."""
+        """Drops all that descends from the row.
+
+        Calls under way are cancelled. Records that wait never start.
+        """
         self.cancelled = True
         for scope in tuple(self.scopes):
             scope.cancel()

@@ -7,15 +7,15 @@ from engine.flow.tickets import Ticket
 
 
 class WindowClosed(Exception):
-    """Raised to who wants in after the window was closed."""
+    """Raised to callers of `enter` once the window is closed."""
 
 
 class Window:
-    """Lets source rows in by demand: while some resource is idle, up to `size` rows and
-    `live_bytes` bytes at once.
+    """Lets source rows in while some resource is idle, within bounds.
 
-    Cyclic graphs with bounded edges deadlock as soon as the source can fill them; this bound keeps
-    it from that.
+    size: rows that are live at once, at most. live_bytes: bytes of them, at most.
+    A cyclic graph with bounded edges deadlocks as soon as the source can fill it. The bounds
+    prevent that.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Window:
         demand: Callable[[], bool] = lambda: True,
         signal: Signal | None = None,
     ) -> None:
-        """demand: whether some resource is idle. signal: notified whenever one came free."""
+        """demand: whether some resource is idle. signal: notified whenever one becomes free."""
         self.size = size
         self.live_bytes = live_bytes
         self.live = 0
@@ -36,7 +36,7 @@ class Window:
         self._closed = False
 
     def close(self) -> None:
-        """Lets nobody in any more: who waits is turned away with WindowClosed."""
+        """Lets no row in any more. Callers that wait get WindowClosed."""
         self._closed = True
         self.signal.notify()
 
@@ -53,15 +53,15 @@ class Window:
         self.bytes += ticket.size_bytes
 
     def leave(self, ticket: Ticket) -> None:
+        """Makes room for others, when a row has settled or is parked."""
         self.live -= 1
         self.bytes -= ticket.size_bytes
         self.signal.notify()
 
     def _open(self, size_bytes: int) -> bool:
-        # A row is let in while something is idle and not merely while there is room: a window that
-        # is always full would hold many rows that wait behind each other, each with its text in
-        # memory. The first row always comes in, or a demand that needs a row to arise would never
-        # arise.
+        # Room alone lets no row in. A window that is always full would hold many rows that only
+        # wait for each other, with their texts in memory. The first row always comes in, since a
+        # resource may show demand only once there is a row.
         if self.live == 0:
             return True
         return (

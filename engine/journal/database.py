@@ -34,10 +34,12 @@ class Database:
         """Opens another run's journal for reading. Raises: BadInput, FolderInUse."""
         if not path.exists():
             raise BadInput(
-                f"{path}: there is no journal to take results from; was the folder moved or deleted?"
+                f"{path}: there is no journal to take results from; was the folder moved or "
+                "deleted?"
             )
-        # without a write-ahead log beside it nothing is under way, and the file can be read as it
-        # is
+        # A run that ends in order leaves no write-ahead log. Then nothing writes this file, and it
+        # can be read without locks, even where it must not be written. A log that a killed run has
+        # left must be read too, for which SQLite writes an index of it.
         clean = not path.with_name(path.name + "-wal").exists()
         other = sqlite3.connect(
             f"{path.as_uri()}?{'immutable=1' if clean else 'mode=rw'}",
@@ -70,7 +72,7 @@ class Database:
         self.connection.execute(statement, values)
 
     def first(self, statement: str, *values: Any) -> Any:
-        """The first column of the first row; None if there is none."""
+        """The first column of the first row. None if there is no row."""
         found = self.connection.execute(statement, values).fetchone()
         return found[0] if found else None
 
@@ -81,7 +83,7 @@ class Database:
         return dict(self.rows(statement))
 
     def beat(self) -> None:
-        """To be called every few seconds: shows other hosts that this run is there."""
+        """Shows other hosts that this run is alive. To be called every BEAT_S seconds."""
         if self._lock is not None:
             self._lock.beat()
 

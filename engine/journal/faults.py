@@ -1,10 +1,11 @@
-"""A switch for tests: this process dies when it comes to a point for the so-many-th time since its
-first new result.
+"""A switch for tests: this process dies when it passes a point for the n-th time.
 
-`ENGINE_FAULT=point:count` in the environment kills it with SIGKILL, `point:count:thread` ends only
-the thread that comes there; `arm` does something else in its place. Points, in the order in which a
-result passes them: made (a call has answered), begin, commit (before), committed, append (with half
-of the rows written), appended.
+Passes are counted from the first new result of the process on. `ENGINE_FAULT=point:count` in the
+environment kills the process with SIGKILL. `point:count:thread` ends only the thread that passes.
+`arm` sets something else to happen.
+
+Points, in the order in which a result passes them: made (a call has answered), begin, commit
+(before), committed, append (with half of the rows written), appended.
 """
 
 import os
@@ -25,8 +26,11 @@ def end_thread() -> None:
 
 @dataclass(slots=True, kw_only=True)
 class Switch:
-    """point: where; left: how many more times it is passed before; blow: what happens then. made:
-    this process has made a first new result; passes before do not count."""
+    """Where this process dies, and how.
+
+    point: where. left: passes until then. blow: what happens there. made: this process has made a
+    new result. Passes before that do not count.
+    """
 
     point: str = ""
     left: int = 0
@@ -43,7 +47,7 @@ SWITCH = _from_environment()
 
 
 def arm(point: str, count: int, blow: Callable[[], None] = kill) -> None:
-    """Sets the switch; an empty point switches it off."""
+    """Sets the switch. An empty point switches it off."""
     SWITCH.point, SWITCH.left, SWITCH.blow, SWITCH.made = point, count, blow, False
 
 

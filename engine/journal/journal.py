@@ -1,12 +1,13 @@
-"""The journal: what was paid for, what was written, what is finished. One SQLite file, one thread
-that writes it.
+"""The journal: what was paid for, what was written, what is finished.
 
 - effects: the result of every model call and sandboxed run, by the content of its request.
+- leases: what requests that are under way may be billed.
 - the outbox: the rows of the run's files, committed here first and then appended.
-- marks: the source rows that are finished, with their end. counts: what the report adds up.
+- marks: the source rows that are finished, with their end.
+- counts: what the report adds up.
 
-Every call returns only when what it wrote is on disk (group commit). A folder of None keeps all in
-memory.
+It is one SQLite file, written by one thread. Every call returns only when what it wrote is on disk.
+Calls that wait at the same time share one commit. A folder of None keeps all in memory.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,10 +21,12 @@ from stages.records import counts
 
 
 class Journal:
-    """Use as an async context manager; all methods may be called from the loop's thread only.
+    """The journal of a folder, as an async context manager.
 
-    own_thread: write in a thread of its own. Without one the loop waits for the disk, which a
-    simulation wants.
+    All methods are called from the loop's thread. own_thread: write in a thread of its own. Without
+    one the loop waits for the disk, so that a simulation is deterministic.
+    Raises, on entering: FolderInUse, BadInput, MachineFailed. Raises, from any method after a
+    failed write: MachineFailed.
     """
 
     def __init__(self, folder: Path | None, *, own_thread: bool = True) -> None:
@@ -56,7 +59,7 @@ class Journal:
         source: str = "",
         leases: Sequence[LeaseRow] = (),
     ) -> None:
-        """Records the result of a request and adds its counts; the first one recorded stays.
+        """Records the result of a request, and adds its counts. The first result recorded stays.
 
         source: the row that asked. Once it is finished and no other has asked the same, no resume
         needs the result. leases: those that it ends.
@@ -66,8 +69,7 @@ class Journal:
         )
 
     async def lease(self, lease: LeaseRow, added: counts.Counts) -> None:
-        """Records what may be billed for a request before it is sent, in place of what stood
-        there."""
+        """Records what a request may be billed, before it is sent. Replaces its earlier lease."""
         await self._do(lambda store: store.lease(lease, added))
 
     async def leases(self) -> list[LeaseRow]:
@@ -87,10 +89,10 @@ class Journal:
         *,
         most: int = 0,
     ) -> int:
-        """Appends a row to `<file>.jsonl` and adds its counts, once for each id. Returns its line
-        number, from 0.
+        """Appends a row to `<file>.jsonl` and adds its counts, once for each id.
 
-        most: rows that the file may have (0: any number). Raises: Full, where it has them.
+        most: rows that the file may have (0: any number). Returns the row's line number, from 0.
+        Raises: Full, where the file has them.
         """
         return await self._do(lambda store: store.emit(file, id_, content, added, most))
 
@@ -103,7 +105,7 @@ class Journal:
         await self._do(lambda store: store.mark(id_, ending, kinds or {}))
 
     async def marked(self, ids: Sequence[str]) -> dict[str, str]:
-        """How those of the source rows that are finished have ended."""
+        """The endings of those of the source rows that are finished, by id."""
         return await self._do(lambda store: store.marked(ids))
 
     async def unmark(self) -> None:
@@ -113,15 +115,15 @@ class Journal:
     async def retry(self, rejects: Iterable[tuple[str, str, str, int]], reason: str) -> int:
         """Opens rejects again. rejects: (kind, id, source row, attempt of the line that stands).
 
-        Their source rows are not finished any more, refusals of that reason are forgotten, and what
-        is rejected once more gets the next attempt. Returns how many were opened now, and not by an
-        earlier such call.
+        Their source rows are not finished any more, and refusals of that reason are forgotten. A
+        record that is rejected once more gets the next attempt. Returns how many were opened now,
+        and not by an earlier such call.
         """
         found = tuple(rejects)
         return await self._do(lambda store: store.retry(found, reason))
 
     async def attempt(self, kind: str, id_: str) -> int:
-        """The attempt that a reject of this record has; 0 where it was not opened again."""
+        """The attempt that a reject of this record has. 0 where it was not opened again."""
         return await self._do(lambda store: store.attempt(kind, id_))
 
     async def attach(self, journal: Path) -> None:
@@ -141,22 +143,25 @@ class Journal:
         return int(await self._do(lambda store: store.database.first(statement, file)) or 0)
 
     async def endings(self) -> dict[str, int]:
-        """How many source rows ended how."""
+        """How many source rows are finished, by their ending."""
         statement = "SELECT ending, count(*) FROM marks GROUP BY ending"
         return await self._do(lambda store: store.database.table(statement))
 
     async def counts(self) -> dict[str, int]:
+        """All counts of the folder, by name."""
         return await self._do(lambda store: store.database.table("SELECT name, count FROM counts"))
 
     async def size_bytes(self) -> int:
+        """The size of the journal itself, without the run's files."""
         return await self._do(lambda store: store.size_bytes())
 
     async def note(self, name: str) -> str | None:
-        """A remembered word about the run, such as its settings."""
+        """A text about the run that was remembered under a name, such as its settings."""
         statement = "SELECT value FROM meta WHERE name = ?"
         found = await self._do(lambda store: store.database.first(statement, name))
         return None if found is None else str(found)
 
     async def remember(self, name: str, value: str) -> None:
+        """Keeps a text about the run under a name, in place of an earlier one."""
         statement = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
         await self._do(lambda store: store.database.run(statement, name, value))

@@ -1,10 +1,8 @@
-"""Who holds a run folder: told to those who are refused, and held against other hosts where a disk
-is shared.
+"""Who holds a run folder: `run.lock` names the holder, and keeps other hosts out of a shared disk.
 
-SQLite's own lock decides between processes that see the same kernel, and between hosts where the
-file system carries locks. `run.lock` names the holder. On a network file system, where locks may be
-switched off, it is also a lock by itself: as long as its holder on another host was heard of within
-STALE_S.
+SQLite's own lock decides between processes of one kernel, and between hosts where the file system
+carries locks. On a network file system locks may be switched off. There `run.lock` is a lock too,
+while its holder on another host was heard of within STALE_S seconds.
 """
 
 import json
@@ -37,31 +35,34 @@ NETWORK = (
 
 
 class Lock:
-    """The folder's `run.lock`; taken once SQLite's lock is held."""
+    """The folder's `run.lock`. It is taken once SQLite's lock is held."""
 
     def __init__(self, folder: Path, *, on_shared_disk: bool | None = None) -> None:
-        """on_shared_disk: whether other hosts may write there; None: as the mounts say."""
+        """on_shared_disk: whether other hosts may write there. None: as the mounts say."""
         self.path = folder / "run.lock"
         self._shared = shared(folder) if on_shared_disk is None else on_shared_disk
         self._beaten = 0.0
         self._taken = False
 
     def take(self) -> None:
-        """Raises: FolderInUse, OSError."""
+        """Takes the lock. Raises: FolderInUse, OSError."""
         found = self._read()
+        # On this host SQLite's lock has decided already: what is left here is a killed run's.
         if (
             found.get("host") not in (None, socket.gethostname())
             and self._shared
             and not self._stale()
         ):
             raise FolderInUse(
-                f"{self.path.parent}: another run holds this folder (output.dir){self.holder()}. If it has been killed, "
-                f"the same command continues {STALE_S:g} s after it was last heard of"
+                f"{self.path.parent}: another run holds this folder (output.dir){self.holder()}. "
+                f"If it has been killed, the same command continues {STALE_S:g} s after it was "
+                "last heard of"
             )
         self._write()
         self._taken = True
 
     def beat(self) -> None:
+        """Shows other hosts that the holder is alive, every BEAT_S seconds at most."""
         if time.monotonic() - self._beaten >= BEAT_S and self.path.exists():
             self._beaten = time.monotonic()
             os.utime(self.path)
@@ -93,8 +94,8 @@ class Lock:
         )
 
     def _stale(self) -> bool:
-        """Whether its holder was last heard of too long ago, by the clock of the file system
-        itself."""
+        """Whether its holder was last heard of more than STALE_S seconds ago."""
+        # Both times come from the file system, since the clocks of two hosts may differ.
         probe = self.path.with_name("run.lock.now")
         probe.write_text("")
         now_s = probe.stat().st_mtime
@@ -103,8 +104,10 @@ class Lock:
 
 
 def shared(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
-    """Whether other hosts may write to `folder`. Source: proc_pid_mountinfo(5): mount point 5th,
-    type after ` - `."""
+    """Whether other hosts may write to `folder`.
+
+    Source: proc_pid_mountinfo(5): the mount point is the fifth field, the type stands after ` - `.
+    """
     try:
         lines = mounts.read_text().splitlines()
     except OSError:

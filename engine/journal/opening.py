@@ -1,8 +1,6 @@
-"""Opens a journal: under its lock, checked, salvaged where pages are damaged, at this version's
-schema.
+"""Opens a journal: locked, brought to this version's schema, checked, and salvaged if damaged.
 
-The file may lie on a network file system. It is locked exclusively before write-ahead logging is
-switched on, so that no memory is shared, and one run holds one folder.
+One run holds one folder. The file may lie on a network file system.
 """
 
 import logging
@@ -21,10 +19,12 @@ from engine.journal.schema import MIGRATIONS, SCHEMA, SMALL, TABLES
 logger = logging.getLogger(__name__)
 FILE = "journal.sqlite"
 CHECKED_BYTES = 256 << 20
-"""The effects of a larger journal are not read through at every start, which would take minutes. A
-damaged one among them is found when it is used."""
+"""The effects of a larger journal are not checked at every start, which would take minutes.
+
+A damaged one among them is found when it is used.
+"""
 LAST_ID = 1 << 40
-"""Beyond any effect, where damage hides which is the last."""
+"""An id beyond that of any effect, for where damage hides which is the last."""
 
 
 def open_database(folder: Path | None) -> Database:
@@ -55,6 +55,7 @@ def compact(folder: Path, kept: Iterable[str]) -> int:
     """
     try:
         database = open_database(folder)
+        # What a killed run has committed is brought to the files first, and so leaves the outbox.
         outbox = Outbox(database)
         outbox.recover()
         outbox.sync()
@@ -94,9 +95,14 @@ def _connected(path: Path | None, lock: Lock | None) -> Database:
     )
     database = Database(connection, path, lock)
     try:
+        # Exclusive locking comes first. Then SQLite keeps the index of the write-ahead log in the
+        # heap. It would use shared memory otherwise, which network file systems do not have.
+        # Source: sqlite.org/wal.html, "Use of WAL Without Shared-Memory".
         database.run("PRAGMA locking_mode=EXCLUSIVE")
         database.run("PRAGMA journal_mode=WAL")
+        # NORMAL would not sync each commit: a power cut would take back acknowledged results.
         database.run("PRAGMA synchronous=FULL")
+        # Takes the lock now, so that a second run is refused here and not at its first write.
         database.run("BEGIN IMMEDIATE")
         _migrate(database)
         database.run("COMMIT")
@@ -152,15 +158,18 @@ def _sound(database: Database, table: str) -> bool:
 
 
 def _salvaged(database: Database, damaged: list[str], lock: Lock) -> Database:
-    """A new file with what can be read; the old one is kept beside. Effects may be lost, nothing
-    else."""
+    """A new journal with all that can be read. The damaged file is kept beside it.
+
+    Only effects may be lost: they can be asked for again.
+    Raises: MachineFailed, where more than effects is damaged.
+    """
     path = database.path
     assert path is not None
     if damaged != ["effects"]:
         raise MachineFailed(
-            f"{path}: its pages of {', '.join(damaged)} are damaged, and without them rows could be "
-            "written twice. Take another output.dir; what this folder's files hold is whole up to "
-            "their last line"
+            f"{path}: its pages of {', '.join(damaged)} are damaged, and without them rows could "
+            "be written twice. Take another output.dir; what this folder's files hold is whole up "
+            "to their last line"
         )
     fresh_path = path.with_name("journal.salvaged")
     fresh_path.unlink(missing_ok=True)
@@ -170,6 +179,7 @@ def _salvaged(database: Database, damaged: list[str], lock: Lock) -> Database:
     database.connection.close()
     aside = path.with_name("journal.damaged.sqlite")
     path.replace(aside)
+    # A log left by the damaged file would be taken for the new one's.
     for rest in ("-wal", "-shm"):
         path.with_name(path.name + rest).unlink(missing_ok=True)
     fresh_path.replace(path)

@@ -1,8 +1,8 @@
-"""The run's files, written through the journal: a row is committed there first, and then appended
-by one writer.
+"""The run's files, written through the journal: a row is committed there first, then appended.
 
-So a file can lack its last rows after a kill, but never holds half a row or a row twice; opening
-appends what is missing from the known offset. Nothing is ever truncated, searched or made again.
+There is one writer. After a kill a file may lack its last rows, or the end of one. Opening appends
+what is missing, from the offset at which the file ends. So no row is lost, and none stands there
+twice. Nothing is ever truncated, searched or made again.
 """
 
 import json
@@ -31,8 +31,10 @@ class Outbox:
         self._pending: dict[str, list[bytes]] = {}
 
     def recover(self) -> None:
-        """Appends to the files what was committed and not yet written when the last run ended.
-        Raises: BadInput."""
+        """Appends to the files what was committed, but not written, when the last run ended.
+
+        Raises: BadInput, where a file is not as the journal knows it. OSError.
+        """
         if self._folder is None:
             return
         for name, known in self._database.table("SELECT name, bytes FROM files").items():
@@ -42,10 +44,14 @@ class Outbox:
         self.append()
 
     def _missing(self, path: Path, name: str, known: int) -> list[bytes]:
+        """The lines that a file of `known` bytes lacks. The first may be the rest of a line."""
+        # Files are only appended to, in the order of the commits. So a file's size alone says how
+        # far it was written. The outbox holds, by offset, all that may be missing.
         there = path.stat().st_size if path.exists() else 0
         if there > known:
             raise BadInput(
-                f"{path}: it has {there} bytes where the journal wrote {known}; something else wrote to it"
+                f"{path}: it has {there} bytes where the journal wrote {known}; something else "
+                "wrote to it"
             )
         missing: list[bytes] = []
         for offset, line in self._database.rows(
@@ -62,10 +68,11 @@ class Outbox:
     def emit(
         self, file: str, id_: str, content: Mapping[str, Any], most: int = 0
     ) -> tuple[int, bool]:
-        """Puts a row in line, once for each id. Returns its line number, from 0, and whether it is
-        new.
+        """Puts a row into the outbox, once for each id.
 
-        most: rows that the file may have (0: any number). Raises: Full.
+        most: rows that the file may have (0: any number). Returns the row's line number, from 0,
+        and whether it is new.
+        Raises: Full.
         """
         there = self._database.first("SELECT row FROM emitted WHERE file = ? AND id = ?", file, id_)
         if there is not None:
@@ -84,15 +91,14 @@ class Outbox:
         return int(row), True
 
     def append(self) -> None:
-        """Writes the committed rows to their files, whole rows in one write each batch. Raises:
-        OSError."""
+        """Writes the committed rows to their files, each batch in one write. Raises: OSError."""
         for name, lines in self._pending.items():
             view = memoryview(b"".join(lines))
             self._unsynced += len(view)
             if faults.reached("append"):
                 os.write(self._descriptor(name), view[: len(view) // 2])
                 faults.strike()
-            while view:
+            while view:  # a write may take less than it is given
                 view = view[os.write(self._descriptor(name), view) :]
         self._pending.clear()
         if self._unsynced > KEPT_BYTES:
@@ -108,6 +114,8 @@ class Outbox:
         return self._descriptors[name]
 
     def sync(self) -> None:
+        """Syncs the files, and then empties the outbox. Raises: OSError."""
+        # Until a file is synced, only the outbox's copy of its rows survives a power cut.
         for descriptor in self._descriptors.values():
             os.fsync(descriptor)
         self._database.run("DELETE FROM outbox")
@@ -115,6 +123,7 @@ class Outbox:
 
     def in_place(self) -> bool:
         """Whether the files are still those that were opened: not deleted, moved or replaced."""
+        # Appending to a deleted file succeeds without an error, and its rows would be lost.
         if self._folder is None:
             return True
         with suppress(OSError):
@@ -136,7 +145,6 @@ def line_of(content: Mapping[str, Any], row: int) -> bytes:
         content = {**content, "index": row}
     try:
         return json.dumps(content, ensure_ascii=False).encode() + b"\n"
-    except (
-        UnicodeEncodeError
-    ):  # a lone surrogate from somebody's file: escaped, it is at least valid JSON
+    except UnicodeEncodeError:
+        # A source file may hold a lone surrogate. Escaped, it is valid JSON.
         return json.dumps(content).encode() + b"\n"

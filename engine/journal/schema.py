@@ -31,8 +31,8 @@ CREATE TABLE counts (name TEXT PRIMARY KEY, count INTEGER NOT NULL);
 {RETRIED};
 {LEASES}
 """
-# The key index of effects stands apart from the fat rows: a WITHOUT ROWID tree of them writes less
-# than half as many rows a second.
+# The key of effects has an index of its own, apart from the long rows. Rows in a WITHOUT ROWID tree
+# are written at less than half the speed.
 MIGRATIONS = {
     1: f"ALTER TABLE effects ADD COLUMN packed INTEGER NOT NULL DEFAULT 0; {RETRIED}",
     2: f"""ALTER TABLE effects ADD COLUMN source TEXT;

@@ -1,5 +1,7 @@
-"""What the journal's thread does: effects, leases, rows, counts and marks, a transaction a
-batch."""
+"""What the journal's thread does: reads and writes effects, leases, rows, counts and marks.
+
+Many calls share a transaction, between `begin` and `commit`.
+"""
 
 import json
 import sqlite3
@@ -18,7 +20,7 @@ from engine.journal.outbox import Outbox
 from stages.records import counts
 
 PACKED_BYTES = 512
-"""Shorter values are kept as they are."""
+"""Shorter values are not compressed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +36,10 @@ class LeaseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedRun:
-    """The run that this one was forked from: its settings, its counts, the rows of its files, and
-    how many of its source rows are finished."""
+    """The run that this one was forked from.
+
+    settings: as JSON. counts: by name. rows: by file. finished: source rows.
+    """
 
     settings: str
     counts: Mapping[str, int]
@@ -44,12 +48,16 @@ class AttachedRun:
 
 
 class Store:
-    """The open journal of a folder, with the files that follow from it; None keeps all in
-    memory."""
+    """The open journal of a folder, with the files that follow from it. None: all in memory.
+
+    Its methods do what those of `engine.journal.journal.Journal` with the same names say.
+    """
 
     def __init__(self, folder: Path | None) -> None:
-        """Opens the journal and appends what its files lack. Raises: EngineError, OSError,
-        sqlite3.Error."""
+        """Opens the journal, and appends what its files lack.
+
+        Raises: EngineError, OSError, sqlite3.Error.
+        """
         self.folder = folder
         self.database = open_database(folder)
         self.outbox = Outbox(self.database)
@@ -62,19 +70,18 @@ class Store:
             raise
 
     def begin(self) -> None:
-        """Raises: MachineFailed, where the files are not those that were opened."""
+        """Begins a transaction. Raises: MachineFailed, where a file is not the one opened."""
         if not self.outbox.in_place():
             raise MachineFailed(
-                f"{self.folder}: the folder or a file in it was moved or deleted while the run wrote "
-                "to it. Put it back, and the same command continues; the rows that were acknowledged "
-                "are in the journal beside it"
+                f"{self.folder}: the folder or a file in it was moved or deleted while the run "
+                "wrote to it. Put it back, and the same command continues; the rows that were "
+                "acknowledged are in the journal beside it"
             )
         self.database.run("BEGIN IMMEDIATE")
         faults.strike_at("begin")
 
     def commit(self) -> None:
-        """Commits, and then appends to the files: a row is never in a file before it is in the
-        journal."""
+        """Commits, and then appends to the files. So no row is in a file but not in the journal."""
         faults.strike_at("commit")
         self.database.run("COMMIT")
         faults.strike_at("committed")
@@ -85,6 +92,8 @@ class Store:
         self.database.beat()
 
     def close(self, *, sound: bool) -> None:
+        # After a failed sync another one may succeed without having written anything. So nothing
+        # leaves the outbox then, and the next opening appends what the files lack.
         with suppress(OSError, sqlite3.Error):
             if sound:
                 self.outbox.sync()
@@ -100,7 +109,7 @@ class Store:
         statement = "SELECT value, packed, source FROM effects WHERE key = ?"
         found = self.database.rows(statement, key)
         if found and found[0][2] not in (None, source):
-            # a second source row needs it: compact may not drop it with the first one
+            # A second source row needs it, so compact must not drop it with the first one.
             self.database.run("UPDATE effects SET source = NULL WHERE key = ?", key)
         found = found or self.database.rows_of_attached(statement, key)
         if not found:

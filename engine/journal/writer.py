@@ -1,7 +1,8 @@
-"""One thread that does work on a store in group commits; whoever asked goes on once it is on disk.
+"""One thread that does work on a store in group commits. Callers go on once it is on disk.
 
-A disk sync costs milliseconds whatever is written, so what gathers while one is under way shares
-the next. Without a thread of its own, the loop waits for the disk, which a simulation wants.
+A disk sync takes milliseconds, however little is written. So the work that gathers during one sync
+shares the next. Without a thread of its own the loop waits for the disk, so that a simulation is
+deterministic.
 """
 
 import asyncio
@@ -46,7 +47,11 @@ Result = tuple["asyncio.Future[Any]", Any, Exception | None]
 
 
 class Writer(Generic[S]):
-    """place: what is written to, for messages. All methods are called from the loop's thread."""
+    """Does work on a store, and wakes the callers when it is on disk.
+
+    All public methods are called from the loop's thread. place: what is written to, for messages.
+    failed: why nothing is written any more.
+    """
 
     def __init__(self, place: str, *, own_thread: bool = True) -> None:
         self.failed: MachineFailed | None = None
@@ -76,11 +81,16 @@ class Writer(Generic[S]):
             self._let_go()
             return
         self._queue.put(None)
+        # Joined in another thread, since the loop must stay free for the last callbacks. Shielded,
+        # since a cancelled close must not leave a thread that still writes.
         thread = self._thread
         await asyncio.shield(self._loop.run_in_executor(None, thread.join))
 
     async def do(self, work: Callable[[S], T]) -> T:
-        """Does the work in the next commit, and returns its result once that is on disk."""
+        """Does the work in the next commit, and returns its result once that is on disk.
+
+        Raises: MachineFailed, where writing fails. BadInput and Full, from the work itself.
+        """
         if self.failed is not None:
             raise self.failed
         future: asyncio.Future[T] = self._loop.create_future()
@@ -90,8 +100,10 @@ class Writer(Generic[S]):
         return await future
 
     def _abandon(self, work: list[Work[S]]) -> None:
-        """Wakes all who wait: nothing is written any more. In the loop's thread, so nobody comes
-        late."""
+        """Wakes all callers that wait, since nothing is written any more.
+
+        It runs in the loop's thread, so that no call can enter the queue behind its back.
+        """
         waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
         left = (entry for entry in (*work, *waiting) if entry is not None)
         _resolve([(future, None, self.failed) for _, future in left])
@@ -122,7 +134,7 @@ class Writer(Generic[S]):
                 batch = self._batch()
                 closing, work = None in batch, [entry for entry in batch if entry is not None]
                 self._commit(work)
-        except BaseException as exc:  # whatever ends this thread: nobody may wait for it
+        except BaseException as exc:  # whatever ends this thread: no caller may wait for it
             self.failed = MachineFailed(f"{self._place}: the journal's thread has ended: {exc!r}")
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._abandon, work)
@@ -131,7 +143,7 @@ class Writer(Generic[S]):
             self._let_go()
 
     def _batch(self) -> list[Work[S] | None]:
-        """What waits to be done; nothing, if nothing does for a while."""
+        """The work that waits. It is empty if none comes for BEAT_S seconds."""
         batch: list[Work[S] | None] = []
         with suppress(queue.Empty):
             batch.append(self._queue.get(timeout=BEAT_S))
@@ -152,18 +164,19 @@ class Writer(Generic[S]):
                 results = [self._done(self._store, work, future) for work, future in batch]
                 self._store.commit()
         except (OSError, sqlite3.Error, MachineFailed) as exc:
-            # After a failed write or sync the pages in memory cannot be trusted: nothing is
-            # retried.
+            # Nothing is retried. After a failed fsync Linux takes the pages for clean, so another
+            # one would succeed without having written them. Source: Rebello et al., "Can
+            # Applications Recover from fsync Failures?", USENIX ATC 2020.
             self.failed = (
                 exc
                 if isinstance(exc, MachineFailed)
                 else MachineFailed(
-                    f"{self._place}: the journal or a file beside it cannot be written: {exc}; nothing "
-                    "that was acknowledged is lost, and the same command continues"
+                    f"{self._place}: the journal or a file beside it cannot be written: {exc}; "
+                    "nothing that was acknowledged is lost, and the same command continues"
                 )
             )
             results = [(future, None, self.failed) for _, future in batch]
-        except Exception as exc:  # a bug in one piece of work must not leave the others waiting
+        except Exception as exc:  # a bug in one piece of work must not leave its callers waiting
             logger.exception("the journal failed")
             self.failed = MachineFailed(f"the journal failed: {exc!r}")
             results = [(future, None, self.failed) for _, future in batch]
@@ -173,11 +186,11 @@ class Writer(Generic[S]):
     def _done(self, store: S, work: Callable[[S], Any], future: "asyncio.Future[Any]") -> Result:
         try:
             return future, work(store), None
-        except (BadInput, Full) as exc:  # the asker's, and nothing was written
+        except (BadInput, Full) as exc:  # it concerns this caller alone, and nothing was written
             return future, None, exc
 
     def _let_go(self) -> None:
-        """The folder is free for the next run, in this process too."""
+        """Closes the store, so that the folder is free for the next run, in this process too."""
         if self._store is not None:
             self._store.close(sound=self.failed is None)
 

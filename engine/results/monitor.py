@@ -25,6 +25,7 @@ async def watch(take: Callable[[], Snapshot]) -> None:
         while True:
             await asyncio.sleep(LOG_S)
             logger.info("%s", line_of(take()))
+    # Live would otherwise redirect what is printed to stdout to this console, which is stderr.
     with Live(console=console, refresh_per_second=4, transient=True, redirect_stdout=False) as live:
         while True:
             live.update(Text(line_of(take()), no_wrap=True, overflow="ellipsis"))

@@ -11,13 +11,14 @@ from stages.records import SCHEMA, counts
 
 Report = Mapping[str, Any]
 PLAIN = (
-    "samples", "verdicts", "rejects", "verdicts_by_output", "equalities", "repairs", "yield", "unasked",
+    "samples", "verdicts", "rejects", "verdicts_by_output", "equalities", "repairs", "yield",
+    "unasked",
 )  # fmt: skip
 """Parts of the report that are the counts themselves."""
 
 
 def report(snapshot: Snapshot, folder: FolderTotals) -> dict[str, Any]:
-    """The report of the whole folder: its counts come from the journal, and so survive kills."""
+    """The report of the whole folder. Its counts come from the journal, and so survive kills."""
     endings = dict(folder.endings)
     finished = endings.pop("", 0)
     live = snapshot.live + snapshot.held_back

@@ -1,5 +1,7 @@
-"""Where outcomes leave the flow: rows into the run's files, rejects with their place, marks, and
-who listens."""
+"""Where outcomes leave the flow: rows and rejects into the run's files, finished rows as marks.
+
+Rows also go to the listener of their source row, if it has one.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -45,7 +47,7 @@ class RunSink:
         return record if self.until == "verified" else None
 
     async def _published(self, ticket: Ticket, program: Program) -> Program:
-        """The program, once it stands in programs.jsonl; its line there is what `itemid` counts."""
+        """The program, once it stands in programs.jsonl. Its line there is its `itemid`."""
         row = Row(file="programs", id=program.id, content=program_content(program))
         number = await self.journal.emit(row.file, row.id, row.content, row.counts)
         ticket.rows += 1

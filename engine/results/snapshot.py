@@ -26,14 +26,14 @@ class SpendingSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """One moment of a running engine; nothing in it changes any more.
+    """One moment of a running engine. Nothing in it changes any more.
 
-    elapsed_s: since the engine was opened. counts: records by kind and state, of this process;
+    elapsed_s: since the engine was opened. counts: records by kind and state, of this process.
     live_counts: those of source rows that are live or held back. live, held_back: source rows.
     nodes: by stage. written: rows by file, of this process. endpoints: by address. in_flight: model
     calls. made, replayed: effects of this process. withheld: model calls that --replay-only did not
-    make. forecast: what the run will have cost, by role and, as "", in all; None where too little
-    is known.
+    make. forecast: what the run will have cost, by role and, as "", in all. None where too little
+    is known. unseen_packages: installed packages that programs cannot import, with the reasons.
     """
 
     elapsed_s: float

@@ -1,4 +1,4 @@
-"""The funnel, for a terminal."""
+"""The report in a few lines, for a terminal."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,7 +6,7 @@ from engine.results.report import Report
 
 
 def summary(report: Report) -> list[str]:
-    """The report in a few lines."""
+    """The lines: one for source rows, for each kind of record, for rejects, and for the process."""
     source, kinds = report["source"], report["kinds"]
     rejected = sum(source["rejected"].values())
     equation = f"{source['finished']} finished + {rejected} rejected + {source['live']} live"

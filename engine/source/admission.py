@@ -1,5 +1,4 @@
-"""Source rows into tickets and first records: ids, occurrences, programs, and what is wrong with a
-row."""
+"""Makes tickets and first records of source rows, or rejects that say what is wrong with them."""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -7,13 +6,15 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio.to_thread
+
 from engine.config.settings import Config
 from engine.errors import BadInput
 from engine.flow.context import StopSwitch
 from engine.flow.tickets import Listener, Ticket
 from engine.journal.journal import Journal
 from engine.source.extent import Extent
-from engine.source.files import files_of, rows_of
+from engine.source.files import files_of, found_files, rows_of
 from engine.source.items import SourceItem, rows_of_item
 from engine.source.occurrences import Occurrences
 from engine.source.programs import ProgramBook
@@ -29,9 +30,9 @@ KINDS: dict[str, Kind] = {
     "unified": "file",
     "parsed": "program",
 }
-"""What a source row of a format is; below them it is a question."""
+"""The kind of record that a source row of a format is. Rows of later formats are questions."""
 RECORD_OVERHEAD = 4
-"""A live source row costs about so many times its own bytes."""
+"""The memory of a live source row, about, as a multiple of its own bytes."""
 LOOKED_UP, LOOKED_UP_BYTES = 256, 32 << 20
 """Source rows, and bytes of them, whose marks are asked for at once when a run goes on."""
 Arrival = tuple[Ticket, Record | Reject]
@@ -77,14 +78,14 @@ class Admission:
             self._programs = ProgramBook(files, self._entry)
 
     async def arrivals(self, journal: Journal, *, fresh: bool) -> AsyncGenerator[Arrival, None]:
-        """The configured source, up to limits.max_files; rows that are finished are left out.
+        """The configured source, up to limits.max_files. Rows that are finished are left out.
 
         fresh: the folder is new, so that nothing can be finished. Ends early when the run is
-        stopped. Raises: BadInput, at once where there is no file, and at the end where there was no
-        row.
+        stopped.
+        Raises: BadInput, at once where there is no file, and at the end where there was no row.
         """
         most, taken = self._config.limits.max_files, 0
-        self.extent.look(self._files())
+        await anyio.to_thread.run_sync(self.extent.look, await self._files())
         await self._look_ahead()
         async with aclosing(self._entries(journal, fresh=fresh)) as entries:
             async for entry, finished in entries:
@@ -106,8 +107,10 @@ class Admission:
     async def of_item(
         self, item: SourceItem, listener: Listener | None = None
     ) -> AsyncIterator[Arrival]:
-        """The rows of something that a caller hands in. listener: gets each of its finished
-        rows."""
+        """The rows of something that a caller hands in. Raises: BadInput.
+
+        listener: gets each of its finished rows.
+        """
         config = self._config
         async for row in rows_of_item(item, config.base, config.source.code_field):
             yield self._arrival(self._entered(row), listener)
@@ -117,16 +120,22 @@ class Admission:
         if self._later is not None:
             self._later.close()
 
-    def _files(self) -> list[Path]:
-        return files_of(self._config.source.path, self._config.base)
+    async def _files(self) -> list[Path]:
+        return await found_files(self._config.source.path, self._config.base)
 
-    def _rows(self) -> AsyncGenerator[SourceRow, None]:
-        return rows_of(self._files(), self._config.base, self._config.source.code_field)
+    async def _rows(self) -> AsyncGenerator[SourceRow, None]:
+        config, files = self._config, await self._files()
+        async with aclosing(rows_of(files, config.base, config.source.code_field)) as rows:
+            async for row in rows:
+                yield row
 
     async def _entries(
         self, journal: Journal, *, fresh: bool
     ) -> AsyncGenerator[tuple[SourceEntry, bool], None]:
-        """Every row, with whether it is finished; the journal is asked for many at a time."""
+        """Every row, with whether it is finished.
+
+        The journal is asked for many at a time, since each question costs a transaction.
+        """
         chunk: list[SourceEntry] = []
         size_bytes = 0
         async with aclosing(self._rows()) as rows:
@@ -147,8 +156,7 @@ class Admission:
             yield one, one.id in there
 
     async def _look_ahead(self) -> None:
-        """Of verified rows, learns which have a later turn in the source: those are not gone on
-        with."""
+        """Notes which verified rows have a later turn in the source: those are not revised."""
         if self._config.source.format != "verified":
             return
         self._later = Occurrences()
@@ -172,8 +180,10 @@ class Admission:
             return False
 
     def _entered(self, row: SourceRow) -> SourceEntry:
-        """Names a row, in the order of the source: by its content and how often it stood there
-        before."""
+        """Names a row by its content, and by how often that stood in the source before.
+
+        Rows must be named in the order of the source, and all of them: the finished ones too.
+        """
         self._index += 1
         if row.fields is None:
             text = f"{row.file}\n{row.line}\n{row.reason}"
@@ -183,8 +193,8 @@ class Admission:
         id_ = digest("row", text, str(occurrence))
         entry = SourceEntry(row=row, id=id_, index=self._index, occurrence=occurrence)
         if row.fields is not None and self._config.source.format != "raw":
-            # Reading it counts occurrences of its own, so it is read even if the row turns out
-            # finished.
+            # Reading a row counts occurrences of its own. So it is read even if it turns out to be
+            # finished: otherwise later rows would get other ids.
             entry.record = self._record(entry)
         return entry
 

@@ -1,5 +1,4 @@
-"""Reads the benchmarks of a run file, before the first row: their 13-grams, and the behaviour of
-those that are programs."""
+"""Reads the benchmarks of a run file: their 13-grams, and the behaviour of their programs."""
 
 from contextlib import aclosing
 
@@ -17,8 +16,11 @@ SETTING = "contamination.benchmarks"
 
 
 async def load(config: Config, sandbox: Runner) -> Benchmarks:
-    """Takes in all rows of the configured files. Memory: about 150 bytes for each 13-gram. Raises:
-    BadInput."""
+    """Reads all rows of the configured files, before the first source row.
+
+    It takes about 150 bytes of memory for each 13-gram.
+    Raises: BadInput.
+    """
     into = Benchmarks()
     files = files_of(config.contamination.benchmarks, config.base, SETTING)
     async with aclosing(rows_of(files, config.base, "content")) as rows:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiofiles
 import aiofiles.os
+import anyio.to_thread
 
 from engine.errors import BadInput
 from engine.source.lines import line_rows
@@ -14,19 +15,22 @@ from engine.source.parquet import parquet_rows
 from engine.source.row import ROW_BYTES, SourceRow
 
 ROWS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
-"""Ends of the names of files that hold rows; others are source files themselves."""
+"""Ends of the names of files that hold rows. Any other file is a source file itself."""
 CODE = frozenset(
     """
     .py .pyi .js .ts .jsx .tsx .java .kt .scala .c .h .cc .cpp .hpp .cs .go .rs .rb .php
     .swift .m .pl .lua .r .jl .sh .sql .hs .ml .ex .erl .clj .dart .f90 .pas .txt
-    """.split()
+    """.split()  # noqa: SIM905  # a list of them would take a line each
 )
 """Ends of the names of source files that are taken out of a folder."""
 
 
 def files_of(paths: Sequence[str], base: Path, setting: str = "source.path") -> list[Path]:
-    """All files that the paths name (files, globs, folders), sorted, each once. Raises: BadInput,
-    naming `setting`."""
+    """All files that the paths name (files, globs, folders), sorted, each once.
+
+    setting: where the paths come from, for messages.
+    Raises: BadInput.
+    """
     found: list[Path] = []
     for text in paths:
         path = base / Path(text).expanduser()
@@ -60,12 +64,17 @@ def _hidden(path: Path, top: Path) -> bool:
     )
 
 
+async def found_files(paths: Sequence[str], base: Path, setting: str = "source.path") -> list[Path]:
+    """The same in a thread: a folder of a million files takes seconds to list. Raises: BadInput."""
+    return await anyio.to_thread.run_sync(files_of, paths, base, setting)
+
+
 async def rows_of(
     files: Sequence[Path], base: Path, code_field: str
 ) -> AsyncGenerator[SourceRow, None]:
     """The rows of all files in order. A source file itself is one row, its text in `code_field`."""
     for path in files:
-        name = _shown(path, base)
+        name = await anyio.to_thread.run_sync(_shown, path, base)
         if not path.name.endswith(ROWS):
             yield await _file_row(path, name, code_field)
             continue

@@ -6,7 +6,7 @@ from typing import Any
 
 import anyio
 
-from engine.source.files import files_of, rows_of
+from engine.source.files import found_files, rows_of
 from engine.source.row import SourceRow
 
 SourceItem = Mapping[str, Any] | str | Path
@@ -14,7 +14,7 @@ SourceItems = Iterable[SourceItem] | AsyncIterable[SourceItem]
 
 
 async def each(items: SourceItems) -> AsyncIterator[SourceItem]:
-    """The items, one by one; a single one counts as a list of one."""
+    """The items, one by one. A single one counts as a list of one."""
     if isinstance(items, (str, Path, Mapping)):
         yield items
     elif isinstance(items, AsyncIterable):
@@ -29,8 +29,8 @@ async def rows_of_item(item: SourceItem, base: Path, code_field: str) -> AsyncIt
     """The rows of an item. A text of one line that names a file is a path. Raises: BadInput."""
     if isinstance(item, Mapping):
         yield SourceRow(file="", line=0, fields=dict(item), size_bytes=len(str(item)))
-    elif isinstance(item, Path) or ("\n" not in item and await _names_a_file(base / item)):
-        async for row in rows_of(files_of([str(item)], base), base, code_field):
+    elif isinstance(item, Path) or (item and "\n" not in item and await _names_a_file(base / item)):
+        async for row in rows_of(await found_files([str(item)], base), base, code_field):
             yield row
     else:
         yield SourceRow(file="", line=0, fields={code_field: item}, size_bytes=len(item))

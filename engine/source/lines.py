@@ -1,8 +1,7 @@
-"""The rows of a JSONL file, packed or not, in bounded memory; a bad line is a row that says what is
-bad.
+"""The rows of a JSONL file, compressed or not, in bounded memory.
 
-Files are unpacked and split by the standard library and zstandard, a chunk of lines at a time in a
-thread, so that a large or slow file never holds up the loop.
+A bad line is a row that says what is wrong. Files are read in a thread, a chunk of lines at a time.
+So a large or slow file never holds up the loop.
 """
 
 import gzip
@@ -28,15 +27,20 @@ DAMAGED = (zlib.error, gzip.BadGzipFile, zstandard.ZstdError, EOFError)
 
 @dataclass(slots=True)
 class _Chunk:
-    """lines: their bytes, None for one that is too long. damage: why nothing more can be read."""
+    """Lines that were read in one go.
+
+    lines: their bytes, None for one that is too long. damage: why nothing more can be read.
+    """
 
     lines: list[bytes | None]
     damage: str = ""
 
 
 async def line_rows(path: Path, name: str) -> AsyncGenerator[SourceRow, None]:
-    """The rows of a .jsonl, .jsonl.gz or .jsonl.zst file. name: as rows carry it. Raises:
-    BadInput."""
+    """The rows of a .jsonl, .jsonl.gz or .jsonl.zst file. Raises: BadInput.
+
+    name: of the file, as rows carry it.
+    """
     line = 0
     try:
         with _opened(path) as file:
@@ -57,8 +61,10 @@ async def line_rows(path: Path, name: str) -> AsyncGenerator[SourceRow, None]:
 
 
 def row_of(raw: bytes, file: str, line: int) -> SourceRow:
-    """A line of JSONL, or what is wrong with it. NaN and infinities are let in: some files hold
-    them."""
+    """A line of JSONL, or what is wrong with it.
+
+    NaN and infinities are accepted, since some files hold them.
+    """
     size = len(raw)
     try:
         fields = json.loads(raw.decode())
@@ -84,7 +90,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _read(file: BinaryIO) -> _Chunk:
-    """The next lines; none at the end of the file. Runs in a thread."""
+    """The next lines, none at the end of the file. Runs in a thread."""
     chunk, size = _Chunk([]), 0
     try:
         while size < CHUNK_BYTES and (raw := file.readline(ROW_BYTES + 1)):

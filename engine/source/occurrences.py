@@ -1,14 +1,14 @@
-"""How often a thing was seen before, on disk and not in memory: 10^7 rows must not cost a
-gigabyte."""
+"""How often a text was seen before. Counts are on disk, since 10^7 of them fill a gigabyte."""
 
 import hashlib
 import sqlite3
 
 
 class Occurrences:
-    """Counts of texts, by digest, in a private temporary database that goes with the process."""
+    """Counts of texts, by digest, in a temporary database that ends with the process."""
 
     def __init__(self) -> None:
+        # Without a name SQLite makes a file that it deletes itself. Nothing need survive a crash.
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute("PRAGMA journal_mode=OFF")
         self._database.execute("PRAGMA synchronous=OFF")
@@ -19,7 +19,8 @@ class Occurrences:
     def __call__(self, text: str) -> int:
         """How often this was asked of the same text before: 0, 1, 2 ..."""
         found = self._database.execute(
-            "INSERT INTO seen VALUES (?, 0) ON CONFLICT (digest) DO UPDATE SET times = times + 1 RETURNING times",
+            "INSERT INTO seen VALUES (?, 0) "
+            "ON CONFLICT (digest) DO UPDATE SET times = times + 1 RETURNING times",
             (_digest(text),),
         ).fetchone()
         return int(found[0])

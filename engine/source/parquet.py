@@ -13,7 +13,7 @@ BATCH_ROWS = 256
 
 
 async def parquet_rows(path: Path, name: str) -> AsyncGenerator[SourceRow, None]:
-    """name: as rows carry it. Raises: BadInput."""
+    """The rows of a parquet file. name: of the file, as rows carry it. Raises: BadInput."""
     batches = _batches(path)
     line = 0
     while rows := await anyio.to_thread.run_sync(_next, batches, path):

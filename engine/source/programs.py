@@ -1,5 +1,7 @@
-"""The programs that rows below `parsed` are about, found by id or by line number without holding
-them all."""
+"""The programs that rows of later formats than `parsed` are about, found by id or line number.
+
+Not all of them are held in memory.
+"""
 
 from array import array
 from collections import OrderedDict
@@ -14,6 +16,7 @@ from stages.records import Program
 from stages.rows.entries import Entry, parsed
 
 HELD = 256
+"""Programs that are kept in memory."""
 
 
 class ProgramBook:
@@ -23,6 +26,7 @@ class ProgramBook:
         """Reads the files once. Raises: BadInput."""
         self._entry = entry
         self._files = list(files)
+        # Arrays, since a list of offsets would take about five times as much memory.
         self._places = array("Q")
         self._file_of = array("H")
         self._by_id: dict[str, int] = {}
@@ -50,8 +54,10 @@ class ProgramBook:
             raise BadInput(f"source.parsed: {path} cannot be read: {exc.strerror}") from exc
 
     def of(self, row: Mapping[str, Any]) -> Program:
-        """The program of a row: by its own `program`, else by itemid, a line number from 0. Raises:
-        Rejected."""
+        """The program of a row: by its `program`, else by its `itemid`, a line number from 0.
+
+        Raises: Rejected.
+        """
         item = self._by_id.get(row["program"]) if isinstance(row.get("program"), str) else None
         if item is None:
             item = row.get("itemid")

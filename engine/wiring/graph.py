@@ -52,7 +52,7 @@ ENTRIES = {
 }
 """The node at which the records of each format enter."""
 PURE_WORKERS = 4
-"""Workers of a stage that waits for nothing but the journal."""
+"""Workers of a stage that waits for the journal only."""
 
 
 class CodeGraph:
@@ -107,8 +107,7 @@ class Wiring:
 
     @property
     def _mends(self) -> bool:
-        """Whether faulty programs get repair turns: the run reaches that far and has a model to
-        ask."""
+        """Whether faulty programs get repair turns: the run reaches them and has a model to ask."""
         return self.config.reach.repairs and self.config.transform.model in self.config.models
 
     def _compose(self) -> Compose:
@@ -127,7 +126,7 @@ class Wiring:
         )
 
     def _inference(self) -> Inference:
-        # Of rows that enter behind the first answers, only revisions may be asked.
+        # Rows that enter after the first answers ask for revisions only.
         later = not self.config.reach.inference
         first = self._role("inference", self.config.inference, later=later)
         again = _revising(self.config.inference, self.config.revision)
@@ -145,7 +144,7 @@ class Wiring:
         )
 
     def _role(self, name: str, settings: RoleSettings, *, later: bool) -> Role:
-        """later: its model may well never be asked, so its key is asked for at the first call."""
+        """A role of the run. later: its model may never be called, so its key may be missing."""
         return Role(
             model=self.models.get(settings.model, later=later),
             sampling=Sampling(
@@ -159,13 +158,13 @@ class Wiring:
         )
 
     def _workers(self, model: str) -> int:
-        """Somewhat more than requests may be in flight: one is ready when another is answered."""
+        """Somewhat more than requests in flight, so that one is ready when another is answered."""
         ceiling = self.config.models[model].concurrency if model in self.config.models else 1
         return ceiling + ceiling // 4 + 1
 
 
 def _revising(first: RoleSettings, later: RevisionSettings) -> RoleSettings:
-    """Revision's role: inference's, where it says nothing else."""
+    """The settings of revision: those of inference, where it has none of its own."""
     names = ("temperature", "max_tokens", "top_p", "stop", "system")
     given = {name: getattr(later, name) for name in names}
     changes = {name: value for name, value in given.items() if value is not None}

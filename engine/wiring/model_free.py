@@ -19,8 +19,7 @@ from stages.verification.stage import Verification
 
 
 class ModelFreeStages:
-    """The stages that ask no model, by a run's settings, on a given sandbox: what a run uses, and
-    what audits it."""
+    """Makes the stages that ask no model, by a run's settings, for a run or for its audit."""
 
     def __init__(self, config: Config, runs: Runner, benchmarks: Benchmarks | None = None) -> None:
         """Raises: stages.errors.Misconfigured, for a prompt file that cannot be used."""
@@ -46,7 +45,10 @@ class ModelFreeStages:
         return Review(self.runs, self.profile, self._likeness())
 
     def prediction(self, *, whole: bool = False) -> Prediction:
-        """whole: all samples of a question at once, whatever the run file says of rounds."""
+        """The stage that poses questions.
+
+        whole: with all samples of a question at once, whatever the run file says of rounds.
+        """
         settings, prompt = self.config.prediction, self.config.inference.prompt
         folder = self.folder(prompt)
         wording = Wording(

@@ -27,7 +27,7 @@ from stages.records import Answer
 class UnavailableModel:
     """Stands for a model that cannot be asked, in a run that may well never ask it.
 
-    why: for when it does.
+    why: the message if it does.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Models:
 
     @property
     def idle(self) -> bool:
-        """Whether some model could take a request, and nobody waits for it."""
+        """Whether some model could take a request at once."""
         return any(limiter.idle for limiter in self._limiters())
 
     @property
@@ -76,8 +76,8 @@ class Models:
     def get(self, name: str, *, later: bool) -> Model:
         """The model of this name, as its calls are recorded.
 
-        later: it may well never be asked, so what it lacks is told at the first call. Raises:
-        BadInput.
+        later: it may well never be asked, so what it lacks is an error at the first call only.
+        Raises: BadInput, stages.errors.Misconfigured.
         """
         settings = self.config.models.get(name)
         if settings is None:
@@ -136,8 +136,10 @@ class Models:
         )
 
     def _pool(self, settings: ModelSettings) -> UpstreamPool:
-        """The pool of a model. Models on one (base_url, key) share it, under their highest
-        ceiling."""
+        """The pool of a model. Models on one (base_url, key) share it.
+
+        It has the highest concurrency, and the lowest rates, of all models on the base_url.
+        """
         key = os.environ.get(settings.api_key_env, "") if settings.api_key_env else ""
         place = (" ".join(settings.base_url), key)
         if place not in self.pools:
@@ -166,7 +168,7 @@ class Models:
 
 
 def _unset(settings: ModelSettings, setting: str) -> str:
-    """Which variable that the model needs is not set, in words; "" if none."""
+    """Which variable that the model needs is not set, in words. "" if none."""
     for place, variable in (("api_key_env", settings.api_key_env), *settings.headers_env.items()):
         if variable and not os.environ.get(variable):
             return f"[{setting}] {place}: the environment variable {variable} is not set"
@@ -174,5 +176,5 @@ def _unset(settings: ModelSettings, setting: str) -> str:
 
 
 def _least(rates: Iterable[float]) -> float:
-    """The lowest of the rates that are set; 0 if none is."""
+    """The lowest of the rates that are set. 0 if none is."""
     return min((rate for rate in rates if rate), default=0.0)

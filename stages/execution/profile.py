@@ -1,9 +1,8 @@
-"""The two profiles: `clean` (what good data needs) and `paper` (the method as published, for
-parity).
+"""The two profiles: `clean` for good data, and `paper` for the method as published.
 
-Source of `paper`: arXiv 2502.07316, section 2: values under 1 KB, containers under 20 items,
-strings under 100 characters, output not null. Source of the clean sizes: the maxima of the
-reference's own sample.
+Source of `paper`: arXiv 2502.07316, section 2. Values are under 1 KB, containers under 20 items,
+strings under 100 characters, and no output is null. Source of the sizes of `clean`: the maxima of
+the reference's own sample.
 """
 
 from dataclasses import dataclass
@@ -16,11 +15,14 @@ ProfileName = Literal["clean", "paper"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What depends on the profile but is no setting of its own.
+    """What depends on the profile and is no setting of its own.
 
-    inputs: fewer distinct ones are a generator's fault, with which a program only stands if nothing
-    mends it. skew: share of the commonest output from which a pool is faulty (above 1: never).
-    gate: whether kept pairs are run again. normalise: whether the code is tidied for the question.
+    inputs: distinct inputs below which a generator is at fault.
+    skew: the share of the commonest output from which a pool is at fault. Above 1 it never is.
+    gate: whether kept pairs are run again.
+    normalise: whether a question shows tidied code.
+
+    A program with one of the first two faults is used all the same if no repair mends it.
     """
 
     name: ProfileName

@@ -1,5 +1,4 @@
-"""Program -> Program, for programs that come with recorded pairs of others: each pair is run again,
-under the gate."""
+"""Program -> Program: runs the recorded pairs of programs that others made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,19 +25,20 @@ from stages.records.urgency import Urgency
 from stages.values.equality import compare
 
 PROBED = 40
+"""Probes that are tried to find whether a program changes its argument."""
 FEWEST_RECORDED = 3
-"""So many recorded pairs tell that a program's outputs are all, or nearly all, the same."""
+"""With fewer recorded pairs, equal outputs say nothing about the program."""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Program -> Program, for programs that come with recorded pairs of others: each pair is run
-    again, under the gate.
+    """Runs the recorded pairs of a program again, traced and under the gate.
 
-    Counts its steps and sees whether the function changes its argument. A program with a pair that
-    does not come again is rejected with its class: one of the gate's, `mutation` (the recorded
-    input is what the call made of it), or `mismatch`. A recorded output that only differs by
-    rounding is replaced by what this guest gives. A program of our own is passed on as it is.
+    A program with a pair that does not reproduce is rejected, with its cause. That is one of the
+    gate's, or `mutation` where the recorded input is what the call made of it, or `mismatch`. A
+    recorded output that differs only by rounding is replaced by what this guest gives.
+
+    A program of our own has been through the gate, and is only tagged.
     """
 
     sandbox: Runner
@@ -50,33 +50,17 @@ class Review:
             return (await self.likeness.tagged(program),)
         absent = missing(program.sections.code, self.sandbox.guest.modules)
         if absent:
-            return (
-                Reject(
-                    id=program.id,
-                    kind="program",
-                    reason="module",
-                    detail=f"Not there: {', '.join(absent)}.",
-                ),
-            )
+            return _rejected(program, Fault("module", f"Not there: {', '.join(absent)}."))
         valid = tuple(pair for pair in program.pairs if "invalid" not in pair.tags)
         if not valid:
-            return (
-                Reject(
-                    id=program.id,
-                    kind="program",
-                    reason="no_pairs",
-                    detail="No recorded pair is plain JSON.",
-                ),
-            )
+            return _rejected(program, Fault("no_pairs", "No recorded pair is plain JSON."))
         code, seed = program.sections.code, seed_of(program.id)
         inputs = tuple(pair.input for pair in valid)
         job = Job(code=code, entrypoint=program.entrypoint, arguments=inputs, seed=seed)
         runs = await traced(self.sandbox, job, even_all=True)
         fault = await self._fault(program, job, valid, runs)
         if fault is not None:
-            return (
-                Reject(id=program.id, kind="program", reason=fault.kind, detail=fault.evidence),
-            )
+            return _rejected(program, fault)
         seen = {pair: _reviewed(pair, run) for pair, run in zip(valid, runs, strict=True)}
         outputs = Outputs.of(seen.values())
         few = outputs.share >= self.profile.skew and len(valid) >= FEWEST_RECORDED
@@ -99,7 +83,7 @@ class Review:
     async def _fault(
         self, program: Program, job: Job, pairs: Sequence[Pair], runs: Sequence[Run]
     ) -> Fault | None:
-        """Why the recorded pairs do not all come again, or None."""
+        """Why the recorded pairs do not all reproduce, or None if they do."""
         wrong = [
             (pair, run)
             for pair, run in zip(pairs, runs, strict=True)
@@ -112,6 +96,8 @@ class Review:
             return Fault(
                 "too_slow", f"With the recorded input {short(slow[0].input)}: {slow[1].error}."
             )
+        # The gate goes first, on the outputs of today. A program that does not reproduce here did
+        # not do so when it was recorded, and that says more than a mismatch.
         if self.profile.gate:
             now = [
                 replace(pair, output=outcome(run)) for pair, run in zip(pairs, runs, strict=True)
@@ -124,25 +110,27 @@ class Review:
         pair, run = wrong[0]
         given = run.value if run.value is not None else f"{run.status}: {run.error}"
         changes = any(run.mutated for run in runs) or await self._changes_arguments(program, job)
-        kind = "mutation" if changes else "mismatch"
+        kind, gave = "mutation" if changes else "mismatch", short(pair.output)
         return Fault(
-            kind,
-            f"The recorded input {short(pair.input)} gave {short(pair.output)}, now {short(given)}.",
+            kind, f"The recorded input {short(pair.input)} gave {gave}, now {short(given)}."
         )
 
     async def _changes_arguments(self, program: Program, job: Job) -> bool:
-        """Whether a call is ever seen to change its argument.
-
-        What is recorded after a call may be beyond changing again, so probes are tried.
-        """
+        """Whether any probe's call changes its argument."""
+        # An input that was recorded after its call may not change again: a sorted list stays as it
+        # is. So fresh inputs are tried.
         probes = bank(signature_of(program))[:PROBED]
         probing = replace(job, arguments=probes, total_cpu_s=CPU_OF_PROGRAM_S, trace=Trace(EVENTS))
         runs = await self.sandbox.run_many(probing, urgency=Urgency.GENERATION)
         return any(run.mutated for run in runs)
 
 
+def _rejected(program: Program, fault: Fault) -> tuple[Reject]:
+    return (Reject(id=program.id, kind="program", reason=fault.kind, detail=fault.evidence),)
+
+
 def _reviewed(pair: Pair, run: Run) -> Pair:
-    """A recorded pair with what its run has shown."""
+    """A recorded pair with the results of its run."""
     assert run.value is not None
     tags = _with(pair.tags, "input_after_call" if run.mutated else "")
     tags = _with(tags, "long" if is_long(run) else "")

@@ -1,5 +1,4 @@
-"""What generation, review and the gate share: traced runs of inputs, and what is read off their
-results."""
+"""What generation, review and the gate share: traced runs of inputs, and what they show."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,18 +11,21 @@ from stages.values.text import value_of
 from stages.values.types import signature
 
 EVENTS = 300_000
-"""Line events after which a traced call is given up: a count, so that load changes nothing."""
+"""Line events after which a traced call ends. A count does not depend on the machine's load."""
 CPU_OF_PROGRAM_S = 60.0
-"""CPU seconds of all calls that one step makes of a program."""
+"""CPU seconds of all calls of a program that are made at once."""
 EVIDENCE_CHARACTERS = 300
-"""What a fault repeats of a value."""
+"""Characters of a value that a fault repeats."""
 
 
 async def traced(sandbox: Runner, job: Job, *, even_all: bool = False) -> list[Run]:
-    """A traced run of each input, for its steps and lines.
+    """A traced run of each input, in order.
 
-    One that ends at its bound is run again without tracing, for its value. even_all: also where
-    every input ends at the bound.
+    A call that takes more than EVENTS is made again without tracing, for its value. Its steps and
+    lines are then those up to EVENTS.
+
+    even_all: whether that is done if all calls take more.
+    Raises: SandboxError, JobRefused.
     """
     bounded = replace(job, total_cpu_s=CPU_OF_PROGRAM_S, all_or_nothing=True)
     runs = await sandbox.run_many(replace(bounded, trace=Trace(EVENTS)), urgency=Urgency.GENERATION)
@@ -37,23 +39,30 @@ async def traced(sandbox: Runner, job: Job, *, even_all: bool = False) -> list[R
 
 
 def is_long(run: Run) -> bool:
+    """Whether a traced call has taken more than EVENTS."""
     return (run.steps or 0) > EVENTS
 
 
 def outcome(run: Run) -> str:
-    """What a run came to, to be compared as text: its value, or how it failed."""
+    """A text by which runs are compared: the value, or how it failed without its message."""
+    # A message may hold an address or a time, which differ between runs that fail alike.
     if run.status == "ok" and run.value is not None:
         return run.value
     return f"{run.status}: {run.error.split(':')[0]}"
 
 
 def short(text: str) -> str:
+    """The beginning of a text, for evidence."""
     return text if len(text) <= EVIDENCE_CHARACTERS else text[:EVIDENCE_CHARACTERS] + " ..."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outputs:
-    """The outputs of a pool of pairs. commonest: the one that came most often, `times` times."""
+    """The outputs of a pool of pairs.
+
+    count: pairs. different: different outputs. commonest: the one that most pairs have. times: how
+    many pairs have it.
+    """
 
     count: int
     different: int
@@ -62,17 +71,19 @@ class Outputs:
 
     @classmethod
     def of(cls, pairs: Iterable[Pair]) -> "Outputs":
+        """The outputs of these pairs, of which there is at least one."""
         counts = Counter(pair.output for pair in pairs)
         commonest, times = counts.most_common(1)[0]
         return cls(count=counts.total(), different=len(counts), commonest=commonest, times=times)
 
     @property
     def share(self) -> float:
+        """The share of the commonest output, up to 1."""
         return self.times / self.count
 
     @property
     def tag(self) -> str:
-        """What a pool is called in which the commonest output is too common."""
+        """The tag of a program whose commonest output is too common."""
         return "constant" if self.different == 1 else "skewed"
 
     @property

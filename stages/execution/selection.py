@@ -1,5 +1,4 @@
-"""Which pairs of a pool are kept: distinct outputs first, then newly executed lines, then a spread
-in steps."""
+"""Which pairs of a pool are kept: first distinct outputs, then new lines, then distant steps."""
 
 from collections.abc import Sequence
 
@@ -7,7 +6,10 @@ from stages.records import Pair
 
 
 def kept(pool: Sequence[Pair], count: int) -> tuple[Pair, ...]:
-    """At most `count` of the pool, in the order of their choice. A function of the pool alone."""
+    """At most `count` pairs of the pool, in the order of their choice.
+
+    The choice depends on the pool and its order alone.
+    """
     left = list(pool)
     chosen: list[Pair] = []
     outputs: set[str] = set()
@@ -23,7 +25,8 @@ def kept(pool: Sequence[Pair], count: int) -> tuple[Pair, ...]:
         if len(chosen) < count and pair.output not in outputs:
             take(pair)
     while left and len(chosen) < count:
-        best = max(left, key=lambda pair: len(set(pair.lines) - lines))  # the first of equals
+        # Of equals, `max` takes the first, here and below.
+        best = max(left, key=lambda pair: len(set(pair.lines) - lines))
         if not set(best.lines) - lines:
             break
         take(best)

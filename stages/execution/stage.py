@@ -1,9 +1,8 @@
-"""Draft -> Program: draws inputs, runs them, keeps the pairs worth asking about, and runs those
-once more.
+"""Draft -> Program: draws inputs, runs them, and keeps the best pairs, which pass the gate.
 
-Pools are bounded by counts, never by time, so that the same program gives the same pairs in every
-run; CPU time is a backstop that rejects the whole program. The generator is seeded from the
-program's id.
+The same program gives the same pairs in every run. Its generator's seed is a hash of its id, and
+pools are bounded by counts and never by time. A program that exceeds its CPU time has no pairs at
+all.
 """
 
 import json
@@ -45,12 +44,15 @@ from stages.repair.repair import Repairs
 from stages.values.size import Size
 
 FEWEST_INPUTS = 2
+"""A program with fewer inputs cannot be used. Its profile asks for more."""
 FUTURE = "from __future__ import"
 
 
 class Faulty(Exception):
-    """Raised inside this module when a program shows a fault. fallback: what stands if nothing
-    mends it."""
+    """Raised inside this module when a program has a fault.
+
+    fallback: the program that is used if no repair helps.
+    """
 
     def __init__(self, fault: Fault, fallback: Program | None = None) -> None:
         super().__init__(fault.kind)
@@ -60,7 +62,11 @@ class Faulty(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """pool: distinct inputs drawn, of at most `draws`; pairs: how many are kept."""
+    """Turns a draft into a program with pairs, or into a repair turn.
+
+    pool: distinct inputs that are drawn. draws: calls of the generator, at most. pairs: how many
+    pairs are kept.
+    """
 
     sandbox: Runner
     profile: Profile
@@ -77,10 +83,12 @@ class Execution:
             program = await self._program(draft)
             return settled(draft, program, mended=True)
         except Faulty as exc:
+            # A repair may leave a program worse than it was, so an earlier fallback is kept.
             fallback = exc.fallback or draft.fallback
             return self.repairs.of(replace(draft, fallback=fallback), exc.fault)
 
     async def _program(self, draft: Draft) -> Program:
+        """The program of a draft with its pairs. Raises: Faulty, SandboxError, JobRefused."""
         assert draft.sections is not None
         code, seed = draft.sections.code, seed_of(draft.id)
         self._importable(code, draft.sections.generator)
@@ -123,7 +131,7 @@ class Execution:
         return program
 
     def _weaknesses(self, outputs: Outputs, inputs: int, draws: int) -> list[Fault]:
-        """Faults with which a program still stands, if nothing mends it."""
+        """Faults with which a program can still be used, the most serious first."""
         weak = []
         if outputs.share >= self.profile.skew:
             evidence = f"Of {outputs.count} inputs {outputs.times} give {short(outputs.commonest)}."
@@ -139,7 +147,10 @@ class Execution:
                 raise Faulty(Fault("module", f"Not there: {', '.join(absent)}."))
 
     async def _inputs(self, draft: Draft, seed: int) -> tuple[list[str], Draws]:
-        """The distinct inputs of the right shape and size, and how they were drawn."""
+        """The distinct inputs of the right shape and size, and how they were drawn.
+
+        Raises: Faulty.
+        """
         assert draft.sections is not None
         size = self.profile.input_size
         drawing = Drawing(
@@ -167,7 +178,10 @@ class Execution:
     async def _pool(
         self, code: str, inputs: list[str], seed: int
     ) -> tuple[list[Pair], dict[str, int]]:
-        """The pairs of all inputs that gave a usable output, and why others did not."""
+        """The pairs of all inputs that gave a usable output, and counts of the others by fault.
+
+        Raises: Faulty.
+        """
         job = Job(code=code, entrypoint="main_solution", arguments=tuple(inputs), seed=seed)
         runs = await traced(self.sandbox, job)
         if all(is_long(run) for run in runs):
@@ -175,6 +189,8 @@ class Execution:
             raise Faulty(Fault("long", evidence))
         if runs[0].phase == "load" and runs[0].status != "ok":
             raise Faulty(_ended(runs[0], "Loading the code", kind="load"))
+        # Which inputs are out of CPU time differs between machines. Without them the pool would
+        # differ as well, so a single one is the whole program's fault.
         slow = next((i for i, run in enumerate(runs) if run.status == "timeout"), None)
         if slow is not None:
             raise Faulty(
@@ -203,6 +219,8 @@ class Execution:
             else:
                 dropped[fault.kind] += 1
                 faults.setdefault(fault.kind, fault)
+        # Large outputs alone say nothing against a program: they are dropped. Other faults of more
+        # than half of the calls are its own.
         unsound = {kind: n for kind, n in dropped.items() if kind != "too_large"}
         if sum(unsound.values()) * 2 > len(runs) or (len(pool) < FEWEST_INPUTS and unsound):
             raise Faulty(faults[max(unsound, key=lambda kind: unsound[kind])])
@@ -211,6 +229,7 @@ class Execution:
         return pool, dict(dropped)
 
     async def _in_domain(self, check: str, pool: list[Pair]) -> list[Pair]:
+        """The pool, if the program's own check accepts all its inputs. Raises: Faulty."""
         inputs = tuple(pair.input for pair in pool)
         job = Job(code=check, entrypoint="input_check", arguments=inputs)
         runs = await self.sandbox.run_many(job, urgency=Urgency.GENERATION)
@@ -226,6 +245,7 @@ class Execution:
         return passed
 
     async def _gate(self, job: Job, pairs: Sequence[Pair]) -> dict[str, Any]:
+        """The conditions under which the pairs reproduce. Raises: Faulty if they do not."""
         gate = Gate(self.sandbox)
         fault = await gate.fault(job, pairs)
         if fault is not None:
@@ -243,7 +263,7 @@ def _few_inputs(draws: int, inputs: int) -> Fault:
 
 
 def _drawing_fault(drawn: Draws) -> Fault | None:
-    """What is wrong with a generator as such, or None."""
+    """What is wrong with a generator, or None."""
     if drawn.run.status != "ok":
         return _ended(drawn.run, "Drawing inputs")
     if drawn.raised * 2 > drawn.calls:
@@ -256,8 +276,9 @@ def _drawing_fault(drawn: Draws) -> Fault | None:
 
 
 def _together(code: str, generator: str) -> str:
-    """One text of both, so that a generator may lean on what the code imports or defines."""
+    """One text of both, so that a generator may use what the code imports or defines."""
     lines = generator.split("\n")
+    # A future import must stand at the beginning of a file.
     return code + "\n\n\n" + "\n".join(line for line in lines if not line.startswith(FUTURE))
 
 
@@ -279,7 +300,7 @@ def _call_fault(text: str, run: Run, size: Size) -> Fault | None:
 
 
 def _ended(run: Run, doing: str, kind: str = "raises") -> Fault:
-    """The fault of a run that never came to its calls."""
+    """The fault of a run that ended before its calls. doing: what it was run for, in words."""
     if run.error.startswith("ModuleNotFoundError"):
         return Fault("module", run.error)
     if run.error.startswith("SyntaxError"):

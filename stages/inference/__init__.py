@@ -1,4 +1,4 @@
-"""The model port: what a stage asks of a model, and the kinds of model that answer."""
+"""Models: what a stage asks of them, and the kinds of model that answer."""
 
 from stages.inference.port import ChatRequest, Hint, Model, Role, Sampling
 from stages.inference.stage import Inference

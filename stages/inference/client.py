@@ -1,10 +1,12 @@
-"""`kind = "openai"`: any server that speaks the chat completions protocol, over one aiohttp
-session.
+"""`kind = "openai"`: any server of the chat completions protocol, over one aiohttp session.
 
-A request that fails for a reason that may pass is asked again: at once where another upstream has
-room, else later, and never while it holds a permit. The body stays the same. An attempt counts only
-while the endpoint serves others, and never for a 429: a request that fails alone gives up, a dead
-endpoint stops the run after `give_up_s` and no row is lost.
+A request that fails for a reason that may pass is sent again, with the same body. It is sent at
+once where another upstream has room, else after a backoff. It holds no place at an upstream while
+it waits.
+
+A failed attempt counts against a request only while the endpoint serves others, and never for a
+429. So a request that fails alone gives up, and is rejected in the end. An endpoint that answers
+nobody stops the run after `give_up_s`, and no row is lost.
 """
 
 import logging
@@ -27,25 +29,29 @@ from stages.records import Answer
 
 logger = logging.getLogger(__name__)
 REPLY_BYTES = 32 << 20
+"""The largest reply that is read."""
 WARNING_S = 30.0
-"""Failures of one endpoint are told at most so often."""
+"""Seconds between two warnings of one kind of failure of a model."""
 BACKOFF_S = (0.5, 8.0)
-"""The first and the longest wait before a request is asked again; a server may ask for longer
-ones."""
+"""The first and the longest wait before a request is sent again. A server may ask for more."""
 LIMITED_BACKOFF_S = (0.25, 2.0)
-"""The same after a 429, which its upstream's limit answers as well."""
+"""The same after a 429. It is shorter, since the upstream's limit shrinks as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds: for one attempt in all, to connect, and between two parts of a reply (0: no limit of
-    its own)."""
+    """Limits on one attempt, in seconds.
+
+    total_s: in all. connect_s: to connect. read_s: between two parts of a reply, where 0 means that
+    only total_s holds.
+    """
 
     total_s: float = 600.0
     connect_s: float = 30.0
     read_s: float = 0.0
 
     def client(self) -> aiohttp.ClientTimeout:
+        """The same for aiohttp."""
         return aiohttp.ClientTimeout(
             total=self.total_s,
             sock_connect=min(self.connect_s, self.total_s),
@@ -55,10 +61,13 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAIModel:
-    """One model of an endpoint. setting: its place in the run file, for messages (`models.main`).
+    """One model of an endpoint.
 
-    headers: sent besides ours. most_tokens: the name of the body's field for the limit of the
-    answer.
+    setting: its place in the run file, such as `models.main`, for messages.
+    attempts: failed attempts after which a request gives up.
+    extra_body: fields that are added to each request's body.
+    headers: sent besides our own.
+    most_tokens: the name of the body's field for the limit on the answer's tokens.
     """
 
     name: str
@@ -78,14 +87,21 @@ class OpenAIModel:
         return self.pool.environment
 
     def body(self, request: ChatRequest) -> dict[str, Any]:
+        """The body that is sent, which is also the request's identity."""
         body = request.body()
         if self.most_tokens != "max_tokens":
             body[self.most_tokens] = body.pop("max_tokens")
         return {**body, **self.extra_body}
 
     async def complete(self, request: ChatRequest) -> Answer:
+        """The answer, after as many attempts as it takes.
+
+        Raises: GaveUp, Rejected, Unavailable, Misconfigured.
+        """
         body = orjson.dumps(self.body(request))
         pool, environment = self.pool, self.environment
+        # `alone` counts the attempts that failed while others were served. While nobody is served,
+        # a failure says something about the endpoint and nothing about the request.
         alone = tries = 0
         served, began = pool.successes, environment.clock()
         avoid: Upstream | None = None
@@ -106,13 +122,14 @@ class OpenAIModel:
                 await environment.sleep(self._backoff_s(tries, exc))
 
     def _warn(self, exc: Transient) -> None:
-        """Tells the first failure of a spell, and then one now and again."""
+        """Logs a failure, unless one of its kind was logged in the last WARNING_S."""
         now = self.environment.clock()
         if now - self._warned.get(exc.kind, -WARNING_S) >= WARNING_S:
             self._warned[exc.kind] = now
             found = self.pool.statistics()
             logger.warning(
-                "%s: %s: %s; asking again (%d answered, %d failed, %d times too many requests so far)",
+                "%s: %s: %s; asking again "
+                "(%d answered, %d failed, %d times too many requests so far)",
                 self.setting,
                 self.pool.addresses,
                 exc,
@@ -122,13 +139,14 @@ class OpenAIModel:
             )
 
     def _give_up_if_hopeless(self, exc: Transient, alone: int, began: float) -> None:
+        """Raises: GaveUp when the request is hopeless, Unavailable when the endpoint is."""
         pool = self.pool
         if alone >= self.attempts:
             raise GaveUp(
                 f"{alone} attempts failed while others were served; the last: {exc}"
             ) from exc
+        # Silence is counted from when this request began: before that, maybe nobody asked.
         since = began if pool.last_success is None else max(began, pool.last_success)
-        # while this request asked: a time without requests is no silence
         silent_s = self.environment.clock() - since
         if silent_s > pool.give_up_s:
             gone = Unavailable(
@@ -147,8 +165,7 @@ class OpenAIModel:
         )
 
     async def _attempted(self, attempt: RequestAttempt) -> Answer:
-        """One try on one upstream, which is judged by how it went, and metered where there is a
-        budget.
+        """One attempt, which is metered where there is a budget.
 
         Raises: AttemptFailed, Rejected, Misconfigured, Unavailable.
         """
@@ -170,12 +187,18 @@ class OpenAIModel:
             else:
                 await meter.wasted(exc.usage)
             raise
-        except Unavailable:  # not sent at all
+        except Unavailable:  # given up before anything was sent
             meter.unpaid()
             raise
 
     async def _sent(self, attempt: RequestAttempt) -> Answer:
+        """One attempt on one upstream, whose limit and health it changes.
+
+        Raises: as `_attempted`.
+        """
         pool, clock, request = self.pool, self.environment.clock, attempt.request
+        # Tokens that the request may take, until the answer shows: four bytes of the body a token,
+        # and half of what the answer may have.
         likely = len(attempt.body) / 4 + request.sampling.max_tokens / 2
         async with pool.upstream(request.urgency, likely, attempt.avoid) as upstream:
             sent_at = clock()
@@ -189,6 +212,7 @@ class OpenAIModel:
                     upstream.failed_at(clock(), exc.retry_after_s)
                 raise AttemptFailed(exc, upstream) from exc
             except Rejected:
+                # A server that refuses one request works, and may serve others.
                 pool.succeeded()
                 raise
             upstream.served(clock() - sent_at, answer.usage.output_tokens)
@@ -197,6 +221,10 @@ class OpenAIModel:
         return answer
 
     async def _posted(self, upstream: Upstream, body: bytes, request: ChatRequest) -> Answer:
+        """The answer to one HTTP request. Raises: Transient, Rejected, Misconfigured, Unavailable.
+
+        No message of these holds a key.
+        """
         headers = {**self.pool.headers(), **self.headers}
         try:
             async with self.session.post(
@@ -228,6 +256,7 @@ class OpenAIModel:
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    """The body of a response. Raises: Transient for one of more than REPLY_BYTES."""
     if response.content_length is not None and response.content_length <= REPLY_BYTES:
         return await response.read()
     parts, size = [], 0
@@ -240,8 +269,10 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 def open_session() -> aiohttp.ClientSession:
-    """The one session of a run: no limit of its own (upstreams bound what is in flight), no
-    cookies."""
+    """The one session of a run, without cookies.
+
+    It has no limit on connections, since the upstreams bound the requests in flight.
+    """
     connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
     return aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True

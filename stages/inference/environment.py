@@ -1,4 +1,7 @@
-"""Time and chance, lent to whatever waits or draws, so that tests run storms in milliseconds."""
+"""The clocks, the sleep and the random numbers that the model client uses.
+
+They are passed in, so that a test can run hours of failures in milliseconds.
+"""
 
 import asyncio
 import random
@@ -9,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """clock is monotonic seconds; wall is seconds since 1970."""
+    """clock: monotonic seconds. wall: seconds since 1970. chance: for backoffs and pauses."""
 
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time

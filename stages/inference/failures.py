@@ -1,5 +1,4 @@
-"""What a failed attempt means: ask again, reject the row, or end the run; and how long a server
-wants to rest."""
+"""What a failed attempt means: send it again, reject the row, or end the run."""
 
 import email.utils
 import re
@@ -23,21 +22,26 @@ MODEL_UNKNOWN = re.compile(
     r"(invalid|unknown|no such) model( name)?|model[^.]{0,60}(does not exist|not found)",
     re.IGNORECASE,
 )
-"""What some servers say with status 400 where others say 401 and 404. Source: LiteLLM's proxy,
-vLLM."""
+"""What some servers say with status 400 where others send 404, as with 401 for KEY_REFUSED.
+
+Source: LiteLLM's proxy, vLLM.
+"""
 UNPAID = frozenset({"limited", "refused", "unreached"})
-"""Kinds of failures that no provider bills."""
+"""The kinds of failures that no provider bills."""
 RETRIED = frozenset({408, 409, 425, 429})
+"""Statuses below 500 after which the same request may succeed."""
 FULL = frozenset({429, 529})
-"""Statuses by which a server says that it has too much to do."""
+"""Statuses by which a server says that it has too many requests."""
 
 
 class Transient(Exception):
-    """Raised when this attempt failed and another may not.
+    """Raised when this attempt failed and another one may succeed.
 
-    kind: limited (429, or full by its own word), refused (another status), unreached (nothing was
-    sent), unanswered (it broke off, or took too long), malformed. usage: what the server said of
-    it.
+    kind: how it failed. limited: status 429, or the server says that it is full. refused: another
+    status. unreached: nothing was sent. unanswered: it broke off, or took too long. malformed: the
+    reply is no chat completion.
+    retry_after_s: how long the server asks to wait.
+    usage: the tokens that the server reports for it.
     """
 
     def __init__(
@@ -64,14 +68,17 @@ class AttemptFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked, for messages. setting: the model's place in the run file (`models.main`)."""
+    """What was asked, for messages.
+
+    setting: the model's place in the run file, such as `models.main`. model: its name.
+    """
 
     setting: str
     model: str
     pool: UpstreamPool
 
     def failure(self, status: int, reply: bytes, headers: Mapping[str, str]) -> Exception:
-        """What a reply with another status than 200 means, as the exception to raise."""
+        """The exception to raise for a reply with another status than 200."""
         pool, text = self.pool, self.pool.without_key(excerpt(reply))
         where = f"{self.setting}: {pool.addresses}"
         if status in (401, 403) or (status == 400 and KEY_REFUSED.search(complaint(reply))):
@@ -97,10 +104,9 @@ class Asked:
 
 
 def retry_after_s(headers: Mapping[str, str], environment: Environment) -> float | None:
-    """Seconds to wait by a Retry-After header, given in seconds or as a date; None where there is
-    none.
+    """Seconds to wait by a Retry-After header, or None where there is none.
 
-    The server's own clock counts, if it shows one.
+    Source: RFC 9110, section 10.2.3: a number of seconds, or a date.
     """
     text = headers.get("Retry-After", "").strip()
     if not text:
@@ -113,6 +119,7 @@ def retry_after_s(headers: Mapping[str, str], environment: Environment) -> float
         until = email.utils.parsedate_to_datetime(text).timestamp()
     except ValueError:
         return None
+    # Our clock may differ from the server's, whose Date header says what it reads there.
     try:
         now = email.utils.parsedate_to_datetime(headers["Date"]).timestamp()
     except (KeyError, ValueError):

@@ -1,8 +1,7 @@
-"""Hedging: a request far past the usual latency is sent again, elsewhere if it can be, and the
-first answer wins.
+"""Hedging: a request that takes unusually long is sent a second time, and the first answer wins.
 
-Only where it is asked for, since both are paid for. The loser's cost is not known and counts at its
-dearest.
+It is off unless a run asks for it, since both requests are paid for. No server says what a request
+that was broken off has cost, so it counts with its worst case.
 """
 
 import asyncio
@@ -20,12 +19,16 @@ from stages.records import Answer
 KNOWN = 50
 """Answers that must be there before a latency is called unusual."""
 KEPT = 500
+"""Latencies that are kept, the last ones."""
 
 
 @dataclass(slots=True, kw_only=True)
 class RequestAttempt:
-    """One try of a request. avoid: a upstream to leave alone if there is another; upstream: where
-    it was sent, once it was."""
+    """One try of a request.
+
+    avoid: an upstream to send it on only if there is no other. upstream: where it was sent, or None
+    as long as it waits.
+    """
 
     body: bytes
     request: ChatRequest
@@ -35,8 +38,10 @@ class RequestAttempt:
 
 @dataclass(slots=True)
 class Hedge:
-    """quantile: of the last latencies, past which a request is sent again. sent: how often that was
-    done."""
+    """Sends requests a second time, for one model.
+
+    quantile: of the last latencies, beyond which one is unusual. sent: second requests so far.
+    """
 
     quantile: float
     environment: Environment
@@ -47,19 +52,20 @@ class Hedge:
     async def first_of(
         self, send: Callable[[RequestAttempt], Awaitable[Answer]], attempt: RequestAttempt
     ) -> Answer:
-        """The answer of whichever attempt is answered first; if both fail, the first one's
-        failure."""
+        """The answer that comes first. Where both attempts fail, raises the first one's failure.
+
+        send: makes one attempt, and sets its `upstream` once it is sent.
+        """
         began = self.environment.clock()
         first = asyncio.ensure_future(send(attempt))
         running: set[asyncio.Future[Answer]] = {first}
         try:
+            # A request without an upstream still waits for a place. A second one would wait behind
+            # it.
             if not await self._answered(first) and attempt.upstream is not None:
                 self.sent += 1
-                running.add(
-                    asyncio.ensure_future(
-                        send(replace(attempt, avoid=attempt.upstream, upstream=None))
-                    )
-                )
+                second = replace(attempt, avoid=attempt.upstream, upstream=None)
+                running.add(asyncio.ensure_future(send(second)))
             while running:
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 won = [future for future in done if future.exception() is None]
@@ -69,11 +75,12 @@ class Hedge:
                     return won[0].result()
             return first.result()
         finally:
+            # A caller that is cancelled leaves no attempt behind.
             for future in running:
                 future.cancel()
 
     async def _answered(self, first: "asyncio.Future[Answer]") -> bool:
-        """Waits for the first attempt, but no longer than is usual."""
+        """Waits for the first attempt, but no longer than is usual. Whether it has ended."""
         if self._threshold_s == math.inf:
             await asyncio.wait([first])
             return True
@@ -86,6 +93,8 @@ class Hedge:
         return first.done()
 
     def _learn(self, latency_s: float) -> None:
+        # The latency of a request that was sent twice counts from the first one. Else the quantile
+        # would shrink with every hedge, and cause more of them.
         self._latencies_s.append(latency_s)
         if len(self._latencies_s) >= KNOWN and len(self._latencies_s) % 10 == 0:
             ordered = sorted(self._latencies_s)
@@ -93,7 +102,7 @@ class Hedge:
 
 
 async def _dropped(losers: "set[asyncio.Future[Answer]]", attempt: RequestAttempt) -> None:
-    """Ends the attempts that nobody waits for any more, at the price that they may have cost."""
+    """Ends the attempts that nobody waits for any more. Each is charged with its worst case."""
     for loser in losers:
         loser.cancel()
         await asyncio.wait([loser])

@@ -1,9 +1,8 @@
-"""An endpoint: one (base_url, key) with its upstreams, and who of those that wait is sent where,
-and when.
+"""The pool of an endpoint's upstreams. It decides which waiting request is sent where, and when.
 
-All models on it share it. Requests wait here in a heap, by urgency and then by age, never inside a
-permit; a upstream with room is handed to the first of them. Several upstreams share by health and
-by latency per output token.
+All models of an endpoint share its pool. Requests wait in one heap, by urgency and then by age. The
+first of them gets the upstream with room that is likely to be fastest. That depends on an
+upstream's load, its health and its latency per output token.
 """
 
 import asyncio
@@ -19,13 +18,17 @@ from stages.inference.environment import Environment
 from stages.inference.upstream import START, Upstream
 
 SERVING_S = 20.0
-"""An endpoint that answered anyone within so many seconds is serving."""
+"""An endpoint that answered any request within so many seconds is serving."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolStatistics:
-    """limit: requests in flight that are allowed now, of `ceiling`; open: upstreams that are not
-    left alone."""
+    """What an endpoint does now, and what it has done in this run.
+
+    in_flight, waiting: requests now. limit: how many may be in flight now. ceiling: how many may be
+    in flight at most. open: upstreams that are neither paused nor half-open, of `upstreams` in all.
+    answered, failed, limited: attempts by their ending, where limited stands for 429s.
+    """
 
     in_flight: int
     waiting: int
@@ -40,6 +43,8 @@ class PoolStatistics:
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
+    """A request that waits. tokens: its estimate. avoid: where it has just failed."""
+
     future: asyncio.Future[Upstream]
     tokens: float
     avoid: Upstream | None
@@ -47,8 +52,14 @@ class _Waiter:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class UpstreamPool:
-    """changed: called when there is room and nobody waits. give_up_s: how long without any answer
-    is too long. secrets: other values that no message may show."""
+    """One key, and the base URLs at which it is used.
+
+    capacity: requests in flight at most, over all upstreams. held: those in flight now.
+    give_up_s: seconds without any answer after which the endpoint is given up. gone: why it was.
+    requests_per_minute, tokens_per_minute: the provider's rates, where 0 means none.
+    changed: called when there is room and no request waits.
+    secrets: values besides the key that no message may show.
+    """
 
     urls: Sequence[str]
     key: str = field(repr=False)
@@ -92,25 +103,20 @@ class UpstreamPool:
 
     @property
     def serving(self) -> bool:
-        return (
-            self.last_success is not None
-            and self.environment.clock() - self.last_success < SERVING_S
-        )
+        """Whether any request was answered in the last SERVING_S."""
+        last = self.last_success
+        return last is not None and self.environment.clock() - last < SERVING_S
 
     def statistics(self) -> PoolStatistics:
+        """A snapshot of the endpoint."""
         now = self.environment.clock()
-        limit = min(
-            self.capacity,
-            sum(int(upstream.limit) for upstream in self.upstreams if not upstream.probing),
-        )
+        closed = [upstream for upstream in self.upstreams if not upstream.probing]
         return PoolStatistics(
             in_flight=self.held,
             waiting=len(self._waiting),
-            limit=limit,
+            limit=min(self.capacity, sum(int(upstream.limit) for upstream in closed)),
             ceiling=self.capacity,
-            open=sum(
-                not upstream.probing and upstream.paused_until <= now for upstream in self.upstreams
-            ),
+            open=sum(upstream.paused_until <= now for upstream in closed),
             upstreams=len(self.upstreams),
             answered=sum(upstream.answered for upstream in self.upstreams),
             failed=sum(upstream.failed for upstream in self.upstreams),
@@ -118,11 +124,12 @@ class UpstreamPool:
         )
 
     def headers(self) -> dict[str, str]:
+        """The headers of each request."""
         authorization = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         return {"Content-Type": "application/json", **authorization}
 
     def without_key(self, text: str) -> str:
-        """The text with no secret in it, of those that are sent there."""
+        """The text with `[key]` in place of each secret that is sent to the endpoint."""
         for secret in (self.key, *self.secrets):
             text = text.replace(secret, "[key]") if secret else text
         return text
@@ -131,9 +138,12 @@ class UpstreamPool:
     async def upstream(
         self, urgency: int, tokens: float = 0.0, avoid: Upstream | None = None
     ) -> AsyncIterator[Upstream]:
-        """A upstream to send one request on, once there is room. tokens: what it is likely to take;
-        avoid: where it has just failed, unless there is no other. Raises: Unavailable, once the
-        endpoint has been given up."""
+        """An upstream for one request, which is in flight for as long as the context lasts.
+
+        urgency: the lowest goes first. tokens: an estimate of what it takes. avoid: an upstream
+        that is only chosen if no other takes requests.
+        Raises: Unavailable once the endpoint has been given up.
+        """
         upstream = await self._acquire(urgency, tokens, avoid)
         try:
             yield upstream
@@ -145,12 +155,13 @@ class UpstreamPool:
                 self.changed()
 
     def corrected(self, by_tokens: float) -> None:
-        """Tells how many tokens more than estimated an answer took."""
+        """Takes the tokens that an answer needed beyond its estimate, which may be negative."""
         for rate, counts_tokens in self._rates:
             if counts_tokens:
                 rate.correct(self.environment.clock(), by_tokens)
 
     def succeeded(self) -> None:
+        """To be called with each reply that shows that the endpoint works."""
         self.successes += 1
         self.last_success = self.environment.clock()
 
@@ -160,7 +171,7 @@ class UpstreamPool:
         return any(other is not upstream and other.room(now) for other in self.upstreams)
 
     def give_up(self, why: Unavailable) -> None:
-        """Turns away all that wait or come; nothing has been answered for too long."""
+        """Ends all requests that wait, and every later one, with `why`."""
         self.gone = why
         for _, _, waiter in self._waiting:
             if not waiter.future.done():
@@ -170,12 +181,10 @@ class UpstreamPool:
     async def _acquire(self, urgency: int, tokens: float, avoid: Upstream | None) -> Upstream:
         if self.gone is not None:
             raise self.gone
-        if (
-            not self._waiting
-            and self._rates_wait_s() <= 0
-            and (upstream := self._upstream(avoid)) is not None
-        ):
-            return self._taken(upstream, tokens)
+        if not self._waiting and self._rates_wait_s() <= 0:
+            upstream = self._upstream(avoid)
+            if upstream is not None:
+                return self._taken(upstream, tokens)
         waiter = _Waiter(asyncio.get_running_loop().create_future(), tokens, avoid)
         self._order += 1
         heapq.heappush(self._waiting, (urgency, self._order, waiter))
@@ -183,12 +192,11 @@ class UpstreamPool:
         try:
             return await waiter.future
         except asyncio.CancelledError:
-            if (
-                waiter.future.done()
-                and not waiter.future.cancelled()
-                and not waiter.future.exception()
-            ):
-                upstream = waiter.future.result()  # handed over in the same moment: pass it on
+            # An upstream may be given out in the moment of the cancellation. The caller will never
+            # use it, so its place goes to the next request.
+            future = waiter.future
+            if future.done() and not future.cancelled() and not future.exception():
+                upstream = future.result()
                 upstream.in_flight -= 1
                 self.held -= 1
                 self._hand_out()
@@ -207,28 +215,22 @@ class UpstreamPool:
         return upstream
 
     def _upstream(self, avoid: Upstream | None) -> Upstream | None:
-        """The best upstream with room; the one to avoid only where it is the only one that is not
-        left alone."""
+        """The upstream with room that has the least load, or None. `avoid` comes last."""
         if self.held >= self.capacity:
             return None
         now = self.environment.clock()
-        best = None
-        for upstream in self.upstreams:
-            if (
-                upstream.room(now)
-                and upstream is not avoid
-                and (best is None or upstream.load() < best.load())
-            ):
-                best = upstream
-        if best is None and avoid is not None and avoid.room(now):
-            return avoid
-        return best
+        others = [one for one in self.upstreams if one is not avoid and one.room(now)]
+        if others:
+            return min(others, key=Upstream.load)
+        return avoid if avoid is not None and avoid.room(now) else None
 
     def _rates_wait_s(self) -> float:
         now = self.environment.clock()
         return max((rate.wait_s(now) for rate, _ in self._rates), default=0.0)
 
     def _hand_out(self) -> None:
+        """Gives room to the requests that wait, and sets the alarm for those that go on waiting."""
+        # Only the first in the heap is looked at. Where it finds no room, no other request would.
         while self._waiting:
             waiter = self._waiting[0][2]
             if waiter.future.done():
@@ -242,15 +244,18 @@ class UpstreamPool:
         self._silence()
 
     def _silence(self) -> None:
-        """Sets the alarm for when a pause ends or a rate allows more, if anybody waits; else
-        switches it off."""
+        """Sets the alarm for when a pause ends or a rate allows more, while a request waits.
+
+        Where none waits, it switches the alarm off.
+        """
+        # Room comes in two ways. A request that ends hands its place on itself. But the end of a
+        # pause, or the refill of a bucket, is no event: without an alarm, requests would wait for
+        # ever once nothing is in flight.
         now = self.environment.clock()
-        paused = [
-            upstream.paused_until - now
-            for upstream in self.upstreams
-            if upstream.paused_until > now
-        ]
+        ends = [upstream.paused_until for upstream in self.upstreams]
+        paused = [end - now for end in ends if end > now]
         wait_s = max(self._rates_wait_s(), min(paused, default=0.0)) if self._waiting else 0.0
+        # An alarm that is set too early does no harm, and is left. One that is too late is not.
         if self._alarm is not None and (not wait_s or now + wait_s < self._rings_at):
             self._alarm.cancel()
             self._alarm = None

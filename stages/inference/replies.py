@@ -1,4 +1,4 @@
-"""Reads the bodies of chat completions: an Answer, or exactly what is wrong with them."""
+"""Reads the bodies of chat completions, into an Answer or into what is wrong with them."""
 
 import re
 from typing import Any
@@ -9,18 +9,25 @@ from stages.errors import Rejected
 from stages.records import Answer, Messages, Usage
 
 THINKING = re.compile(r"^\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*", re.DOTALL)
+OPENED_THINKING = re.compile(r"\s*<think(?:ing)?>")
 CHARACTERS_PER_TOKEN = 4
 
 
 class Malformed(Exception):
-    """Raised for a reply that is no chat completion; asking again may help. usage: what it says it
-    has cost."""
+    """Raised for a reply that is no chat completion. Another attempt may succeed.
+
+    usage: the tokens that it reports, or None.
+    """
 
     usage: Usage | None = None
 
 
 def answer_of(body: bytes, messages: Messages, asked_of: str) -> Answer:
-    """The answer in a 200 reply. Raises: Malformed, Rejected (filtered or refused)."""
+    """The answer in a reply of status 200.
+
+    messages: of the request, from which tokens are estimated. asked_of: the name of the model.
+    Raises: Malformed, Rejected (filtered or refused).
+    """
     try:
         reply = orjson.loads(body)
     except orjson.JSONDecodeError as exc:
@@ -30,6 +37,8 @@ def answer_of(body: bytes, messages: Messages, asked_of: str) -> Answer:
     try:
         return _answer_in(reply, body, messages, asked_of)
     except (Malformed, Rejected) as exc:
+        # A withheld answer is billed like any other, so an estimate will do. A malformed reply may
+        # have cost nothing, so only what it reports counts.
         usage = usage_of(reply.get("usage"), messages, "")
         if not usage.estimated or isinstance(exc, Rejected):
             exc.usage = usage
@@ -54,6 +63,7 @@ def _answer_in(reply: dict[str, Any], body: bytes, messages: Messages, asked_of:
     if message.get("refusal"):
         raise Rejected("refused", str(message["refusal"])[:300])
     content = message.get("content")
+    # A model that thinks up to its limit has no content.
     if content is None and finish == "length":
         content = ""
     if not isinstance(content, str):
@@ -74,18 +84,22 @@ def _answer_in(reply: dict[str, Any], body: bytes, messages: Messages, asked_of:
 
 
 def without_thinking(content: str) -> tuple[str, str]:
-    """Content without a leading <think> block, and that block's text. An unclosed block is all
-    thought."""
+    """Content without a leading <think> block, and that block's text.
+
+    Where the block is not closed, there is no content.
+    """
     found = THINKING.match(content)
     if found:
         return content[found.end() :], found[1].strip()
-    if content.lstrip().startswith("<think>"):
-        return "", content.lstrip().removeprefix("<think>").strip()
-    return content, ""
+    opened = OPENED_THINKING.match(content)
+    return ("", content[opened.end() :].strip()) if opened else (content, "")
 
 
 def usage_of(usage: Any, messages: Messages, said: str) -> Usage:
-    """The server's count of tokens, or an estimate that says so."""
+    """The tokens that a server reports, or an estimate that is marked as one.
+
+    usage: the reply's field, of any type. said: the text of the answer and its reasoning.
+    """
     if isinstance(usage, dict):
         asked, answered = usage.get("prompt_tokens"), usage.get("completion_tokens")
         if isinstance(asked, int) and isinstance(answered, int):
@@ -116,12 +130,15 @@ def refusal_of(status: int, body: bytes) -> Rejected:
 
 
 def excerpt(body: bytes, length: int = 200) -> str:
+    """The beginning of a body on one line, of `length` characters at most."""
     return " ".join(body[: 4 * length].decode("utf-8", "replace").split())[:length]
 
 
 def complaint(body: bytes) -> str:
-    """Type, code and the beginning of the message of an error, without what it quotes further on of
-    the request."""
+    """Type, code and the beginning of the message of an error, or "" for another body.
+
+    Only the beginning counts, since some servers quote the request further on.
+    """
     try:
         error = orjson.loads(body)["error"]
     except (orjson.JSONDecodeError, KeyError, TypeError):

@@ -1,10 +1,9 @@
-"""`kind = "simulated"`: a model without a network, so that everything can be tried and tested for
-nothing.
+"""`kind = "simulated"`: a model without a network, so that a run costs nothing.
 
-It knows the unified form of the starter files from a recorded file. It answers a prediction
-question by running the question's reference code in the sandbox, traced, and telling what happened:
-which line gave which variable which value. It is wrong on purpose at a set rate. What it says
-follows from the messages and the seed alone.
+It knows the unified form of the starter files from a recorded file. To a prediction question it
+runs the question's reference code in the sandbox, and describes which line gave which variable
+which value. It is wrong on purpose at a set rate. Its answers depend on the messages and the seed
+alone.
 """
 
 import json
@@ -21,14 +20,20 @@ from stages.inference.port import ChatRequest, Hint
 from stages.records import Answer, Usage, digest
 
 CHANGES = 60
-TOLD = 10
-"""How many of a run's changes of variables the rationale tells, the first and the last ones."""
+"""Changes of variables that are traced."""
+SHOWN = 10
+"""Changes of variables that an answer describes: the first ones, and the last three."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedModel:
-    """wrong and wrong_again: share of wrong answers in first and in later turns. recorded: replies
-    to transform questions, as JSON lines `{content, replies}`; None means the starter's."""
+    """A model whose mistakes are drawn from a seed.
+
+    semaphore: bounds how many answers are made at once.
+    wrong, wrong_again: the share of wrong answers in first and in later turns.
+    recorded: a file with replies to transform questions, as JSON lines `{content, replies}`. None
+    means the starter's.
+    """
 
     name: str
     sandbox: Runner
@@ -41,7 +46,7 @@ class SimulatedModel:
 
     @cached_property
     def _replies(self) -> dict[str, list[str]]:
-        """Replies by the source file's text. Raises: Misconfigured."""
+        """The replies to each source file, by its text. Raises: Misconfigured."""
         source = self.recorded or resources.files("stages").joinpath("inference", "recorded.jsonl")
         try:
             rows = [json.loads(line) for line in source.read_text("utf-8").splitlines()]
@@ -52,10 +57,12 @@ class SimulatedModel:
             ) from exc
 
     def body(self, request: ChatRequest) -> dict[str, Any]:
+        """The request's identity, to which the settings of its mistakes belong."""
         mistakes = {"wrong": self.wrong, "wrong_again": self.wrong_again, "seed": self.seed}
         return {**request.body(), "simulated": mistakes}
 
     async def complete(self, request: ChatRequest) -> Answer:
+        """The answer, with estimated tokens. Raises: Misconfigured, SandboxError."""
         async with self.semaphore.permit(request.urgency):
             if request.hint is None:
                 content = self._transformed(request)
@@ -76,7 +83,10 @@ class SimulatedModel:
         for content, replies in self._replies.items():
             if content in asked:
                 return replies[min(turn, len(replies) - 1)]
-        return "DECLINED: other the simulated model knows only the files that it has recorded replies for"
+        return (
+            "DECLINED: other the simulated model knows only the files "
+            "that it has recorded replies for"
+        )
 
     async def _predicted(self, request: ChatRequest, hint: Hint) -> str:
         turns = sum(message["role"] == "assistant" for message in request.messages)
@@ -87,14 +97,14 @@ class SimulatedModel:
             hint.code, hint.entrypoint, hint.input, trace=Trace(changes=CHANGES)
         )
         truth = hint.output if hint.direction == "output" else hint.input
-        told = _narrated(hint, run.changes)
+        rationale = _narrated(hint, run.changes)
         if chance.random() >= (self.wrong_again if turns else self.wrong):
-            return f"{told}\n\n{_dressed(hint.direction, truth, chance)}"
-        return f"{told}\n\n{_mistaken(hint.direction, json.loads(truth), chance)}"
+            return f"{rationale}\n\n{_dressed(hint.direction, truth, chance)}"
+        return f"{rationale}\n\n{_mistaken(hint.direction, json.loads(truth), chance)}"
 
 
 def _narrated(hint: Hint, changes: tuple[tuple[int, str, str], ...]) -> str:
-    """What the run did, in words; every variable is named with a value that it had."""
+    """What the run did, in words. Each variable is named with a value that it had."""
     opening = "I follow the program from its arguments on."
     if hint.direction == "input":
         opening = (
@@ -105,15 +115,16 @@ def _narrated(hint: Hint, changes: tuple[tuple[int, str, str], ...]) -> str:
         f"At the start `{name}` is {json.dumps(value, ensure_ascii=False)}."
         for name, value in arguments.items()
     ]
-    chosen = changes if len(changes) <= TOLD else (*changes[: TOLD - 3], *changes[-3:])
+    chosen = changes if len(changes) <= SHOWN else (*changes[: SHOWN - 3], *changes[-3:])
     for place, (line, name, value) in enumerate(chosen):
-        if len(changes) > TOLD and place == TOLD - 3:
-            lines.append(f"It goes on like this for {len(changes) - TOLD} more changes.")
+        if len(changes) > SHOWN and place == SHOWN - 3:
+            lines.append(f"It goes on like this for {len(changes) - SHOWN} more changes.")
         lines.append(f"In line {line}, `{name}` becomes {value}.")
     return "\n".join([opening, *lines])
 
 
 def _dressed(field_name: str, text: str, chance: random.Random) -> str:
+    """An answer in one of the forms that models give it."""
     body = f'{{"{field_name}": {text}}}'
     return chance.choice(
         [
@@ -125,6 +136,7 @@ def _dressed(field_name: str, text: str, chance: random.Random) -> str:
 
 
 def _mistaken(field_name: str, truth: Any, chance: random.Random) -> str:
+    """A wrong answer: none at all, one that is no JSON, a wrong type, or a value with a slip."""
     kind = chance.random()
     if kind < 0.08:
         return "I lose track of the values here and cannot finish."
@@ -136,7 +148,7 @@ def _mistaken(field_name: str, truth: Any, chance: random.Random) -> str:
 
 
 def slipped(value: Any, chance: random.Random) -> Any:
-    """A value of the same shape with one slip in it."""
+    """A value of the same shape with one mistake in it."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):

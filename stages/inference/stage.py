@@ -11,11 +11,13 @@ from stages.records.urgency import Urgency
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """first answers by one role, later turns by another (often the same).
+    """Asks the open samples of a question at the same time.
 
-    The samples of a question are asked side by side; one that is refused is rejected alone. One
-    that gives up sends the question back to be asked once more at the end of the run; the answers
-    of the others are not paid again.
+    A sample that is refused is rejected alone. One that gives up sends its question back, to be
+    asked once more at the end of the run. The other samples are not paid for again then, since the
+    journal has their answers.
+
+    first: the role that gives first answers. later: the role that gives all others.
     """
 
     first: Role
@@ -24,7 +26,7 @@ class Inference:
     async def __call__(self, question: Question) -> tuple[Answered | Later | Reject, ...]:
         if not any(sample.turns for sample in question.samples):
             question = replace(question, sampling=self.first.to_json(), system=self.first.system)
-        # all are waited for, whatever one of them meets: what is under way is paid for
+        # All are waited for, whatever one of them meets: a request that is sent is paid for.
         found = await asyncio.gather(
             *[self._turn(question, sample) for sample in question.open], return_exceptions=True
         )

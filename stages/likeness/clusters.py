@@ -1,9 +1,11 @@
-"""What a program is like: the cluster of its behaviour, and bands of the MinHash of its text.
+"""Which programs are alike: by the cluster of their behaviour, and by the MinHash of their text.
 
-Both follow from the program alone, so that two runs, shards and machines give the same tags and
-nothing is dropped while a run goes on. Two programs are alike if they are in one behaviour cluster
-or share a band. A rewrite (renamed, a loop made a recursion, told otherwise) behaves alike where no
-text would show it.
+Two programs are alike if they are in one behaviour cluster or share a band of the MinHash. The
+first finds rewrites that no text would show: names changed, a loop made a recursion, a statement in
+other words.
+
+Both tags follow from the program alone. Two runs, shards and machines then give the same tags, and
+no run needs to know the programs of another.
 """
 
 import ast
@@ -24,30 +26,38 @@ from stages.values.text import value_of
 from stages.values.types import Type, parameters, typed
 
 VERSION = 1
-"""Counts up whenever the same program could get other tags."""
+"""Rises whenever the same program could get other tags."""
 FEWEST_ANSWERS = 8
+"""So many probes must give a value, or there is no cluster."""
 FEWEST_UNCOMMON = 4
-"""So many probes must give a value, and so many another than the commonest: less says nothing of a
-behaviour."""
+"""So many probes must give another value than the commonest one, or there is no cluster.
+
+All programs of a type that nearly always give 0 would be in one cluster otherwise.
+"""
 DIGITS = 6
+"""Significant digits of a float that are compared."""
 BANDS, ROWS = 16, 8
-"""Two texts share a band with a probability of one half where their shingles overlap by about
-0.7."""
+"""The bands of a MinHash, and the values in each.
+
+At a Jaccard similarity of about 0.7 two texts share a band with a probability of one half.
+"""
 SHINGLE = 5
+"""Tokens in a shingle."""
 TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
 class Probing:
-    """Runs programs on the probes of their types: one fork each, several only where a probe breaks
-    it."""
+    """Runs programs on the probes of their types. Most programs cost one fork."""
 
     sandbox: Runner
 
     async def cluster(self, program: Program) -> Cluster:
+        """Both tags of a program. Raises: SandboxError, JobRefused."""
         return Cluster(VERSION, await self.behaviour(program), bands(text_of(program)))
 
     async def behaviour(self, program: Program) -> str | None:
+        """The program's behaviour cluster, or None where its probes say too little."""
         arguments = signature_of(program)
         probes = bank(arguments)
         if not probes:
@@ -58,14 +68,17 @@ class Probing:
 
 
 def signature_of(program: Program) -> tuple[tuple[str, Type], ...]:
-    """The arguments of a program and their types, by its recorded inputs."""
+    """The arguments of a program and their types, as its recorded inputs show them."""
     inputs = [value_of(pair.input) for pair in program.pairs if "invalid" not in pair.tags]
     return typed(inputs, parameters(program.sections.code, program.entrypoint))
 
 
 def fingerprint(types: Sequence[Type], outputs: Sequence[str | None]) -> str | None:
-    """The cluster of a behaviour: a digest of the types and of what the probes gave, or None if
-    that says too little."""
+    """A digest of the types and of what the probes gave, or None if that says too little.
+
+    types: of the arguments, without their names. outputs: JSON text for each probe, or None for one
+    that failed.
+    """
     canonical = [None if text is None else _canonical(text) for text in outputs]
     counts = Counter(text for text in canonical if text is not None)
     if not counts or counts.total() < FEWEST_ANSWERS:
@@ -78,7 +91,10 @@ def fingerprint(types: Sequence[Type], outputs: Sequence[str | None]) -> str | N
 
 
 def _canonical(text: str) -> str:
-    """Numbers to so many digits, 1.0 as 1, keys sorted: rewrites may differ in these."""
+    """A value without the differences that a rewrite may have.
+
+    Floats have DIGITS digits, 1.0 is 1, and keys are sorted.
+    """
     try:
         return json.dumps(_rounded(json.loads(text)), sort_keys=True)
     except (ValueError, RecursionError):
@@ -97,8 +113,10 @@ def _rounded(value: Any) -> Any:
 
 
 def text_of(program: Program) -> str:
-    """The text of a program that is compared: its statement, and its code without comments and
-    layout."""
+    """The text of a program that is compared: its statement, and its code without comments.
+
+    The code is laid out anew, so that spaces and line breaks do not count.
+    """
     try:
         code = ast.unparse(ast.parse(program.sections.code))
     except (SyntaxError, ValueError, RecursionError):
@@ -107,36 +125,34 @@ def text_of(program: Program) -> str:
 
 
 def bands(text: str) -> tuple[str, ...]:
-    """The bands of the MinHash of a text's shingles of SHINGLE tokens, case aside: BANDS texts of
-    12 hex digits."""
+    """The bands of a text's MinHash: BANDS texts of 12 hex digits. Case does not count."""
     tokens = TOKEN.findall(text.lower())
-    shingles = {
-        " ".join(tokens[place : place + SHINGLE])
-        for place in range(max(1, len(tokens) - SHINGLE + 1))
-    }
+    places = range(max(1, len(tokens) - SHINGLE + 1))
+    shingles = {" ".join(tokens[place : place + SHINGLE]) for place in places}
     minhash = RMinHash(num_perm=BANDS * ROWS, seed=1)
     minhash.update(sorted(shingles))
-    values = minhash.digest()
+    values = [str(value) for value in minhash.digest()]
     return tuple(
-        digest(
-            "band", str(number), *map(str, values[number * ROWS : (number + 1) * ROWS]), length=12
-        )
+        digest("band", str(number), *values[number * ROWS : (number + 1) * ROWS], length=12)
         for number in range(BANDS)
     )
 
 
 def keys(cluster: Cluster) -> tuple[str, ...]:
-    """Under what a program is looked up: alike are those that have a key in common."""
+    """The keys of a program. Two programs are alike if they have a key in common."""
     behaviour = (f"b{cluster.behaviour}",) if cluster.behaviour else ()
     return (*behaviour, *(f"t{band}" for band in cluster.text))
 
 
 def grouped(clusters: Iterable[tuple[str, Cluster]]) -> dict[str, str]:
-    """The group of each program, by the lowest id in it. Time and memory grow linearly with the
-    programs.
+    """The group of each program, named by the lowest id in it.
 
-    clusters: id and tags of each.
+    Likeness is transitive here: whoever is like one program of a group is in that group. Time and
+    memory grow linearly with the number of programs.
+
+    clusters: the id and tags of each program.
     """
+    # A union-find structure, over the first program that was seen under each key.
     parent: dict[str, str] = {}
     first: dict[str, str] = {}
 

@@ -1,9 +1,10 @@
-"""Whether a program is in a benchmark that its users will measure with: 13-grams of its text, or
-its behaviour.
+"""Whether a program is in a benchmark that its users will measure with.
 
-13-grams are of words, case and punctuation aside, as in arXiv 2502.07316. A benchmark is a file of
-JSON lines; all text in its rows counts. Rows that are programs of the parsed format (`refcode`,
-`ios`) are compared by behaviour as well.
+It is if they share 13 words in a row, or if a program of the benchmark behaves alike. Case and
+punctuation do not count. A benchmark is a file of JSON lines, and all text in its rows counts. Only
+rows that are programs of the parsed format (`refcode`, `ios`) are compared by behaviour.
+
+Source of the 13-grams: arXiv 2502.07316.
 """
 
 import hashlib
@@ -20,8 +21,11 @@ WORD = re.compile(r"\w+")
 
 @dataclass(slots=True)
 class Benchmarks:
-    """What is known of the benchmarks: 8 bytes of each 13-gram and the behaviour clusters, with the
-    benchmarks' names."""
+    """What is looked up of the benchmarks, with the name of a benchmark that holds it.
+
+    grams: 8 bytes of a hash of each 13-gram, since a benchmark may have millions of them.
+    behaviours: the behaviour clusters.
+    """
 
     grams: dict[bytes, str] = field(default_factory=dict)
     behaviours: dict[str, str] = field(default_factory=dict)
@@ -33,8 +37,7 @@ class Benchmarks:
                 self.grams.setdefault(gram, name)
 
     def matches(self, program: Program) -> list[dict[str, str]]:
-        """The benchmarks that hold something of the program: [{benchmark, how}], each once, in
-        order."""
+        """The benchmarks that hold something of the program, sorted: [{benchmark, how}]."""
         found: dict[tuple[str, str], None] = {}
         sections = program.sections
         for text in (sections.statement, sections.description, sections.code):
@@ -48,7 +51,7 @@ class Benchmarks:
 
 
 def texts(row: Any) -> Iterator[str]:
-    """All texts in a JSON value, keys aside."""
+    """All texts in a JSON value but its keys, in no order."""
     stack = [row]
     while stack:
         value = stack.pop()
@@ -61,9 +64,8 @@ def texts(row: Any) -> Iterator[str]:
 
 
 def grams(text: str) -> Iterable[bytes]:
-    """The hashed 13-grams of a text; a shorter one has none."""
+    """The 13-grams of a text, each as 8 bytes of its hash. A shorter text has none."""
     words = WORD.findall(text.lower())
     for place in range(len(words) - GRAM + 1):
-        yield hashlib.blake2b(
-            " ".join(words[place : place + GRAM]).encode(), digest_size=8
-        ).digest()
+        gram = " ".join(words[place : place + GRAM])
+        yield hashlib.blake2b(gram.encode(), digest_size=8).digest()

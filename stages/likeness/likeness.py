@@ -1,5 +1,7 @@
-"""Program -> Program with what it is like: its cluster, and the benchmarks that hold it. Tags only;
-nothing is dropped."""
+"""Program -> Program, tagged with its cluster and with the benchmarks that hold it.
+
+Nothing is dropped: what to do with a tagged program is for the user of the data to decide.
+"""
 
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +22,7 @@ class Likeness:
     benchmarks: Benchmarks = field(default_factory=Benchmarks)
 
     async def tagged(self, program: Program) -> Program:
+        """The program with its tags. Raises: SandboxError, JobRefused."""
         if self.clusters and program.cluster is None:
             program = replace(program, cluster=await Probing(self.sandbox).cluster(program))
         found = self.benchmarks.matches(program)

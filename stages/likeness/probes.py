@@ -1,9 +1,10 @@
-"""Probe inputs for a program, by nothing but the types of its arguments: equal types, equal probes.
+"""Probe inputs for a program. Programs with arguments of equal types get equal probes.
 
-The bank is fixed: corner values first, then draws from a generator that is seeded with the types.
-Small integers lie dense, since that is where thresholds are. What is often outside of a domain is
-left out: programs that do the same within it would differ there (nothing empty, a lone integer is
-never negative).
+Corner values come first, then draws from a generator that is seeded with the types. Most integers
+are small, since that is where programs have their thresholds.
+
+Values that are often outside of a domain are left out: an empty list, or a negative number as the
+only argument. Two programs that do the same within their domain may differ there.
 """
 
 import json
@@ -14,96 +15,34 @@ from typing import Any
 from stages.values.types import Type
 
 PROBES = 128
+"""How many probes a bank has before duplicates are left out."""
 SINGLE_INTEGERS = (*range(105), 120, 127, 128, 144, 169, 200, 255, 256, 360, 365, 366, 399)
+"""The probes of a program whose only argument is an integer."""
 TEXTS = (
-    "a",
-    "b",
-    "ab",
-    "ba",
-    "aa",
-    "abc",
-    "cba",
-    "abba",
-    "abcab",
-    "Hello Environment",
-    "the quick brown fox",
-    "a b a c",
-    "A",
-    "aAbB",
-    "racecar",
-    "Was it a car",
-    "0",
-    "1",
-    "7",
-    "10",
-    "101",
-    "1100",
-    "123",
-    "-5",
-    "3.5",
-    "1,2,3",
-    "5 3 1",
-    "x=1;y=2",
-    "()",
-    "(())",
-    "(()",
-    ")(",
-    "([{}])",
-    "([)]",
-    "{}[]()",
-    "1+2*3",
-    "(1+2)*3",
-    "8/2-1",
-    "IV",
-    "XIV",
-    "MCMXC",
-    "ACGT",
-    "AATTGC",
-    "#ff00ff",
-    "2024-02-29",
-    "12:30",
-    "a1b2c3",
-    "aaabbc",
-    "zzz",
-    "hello, world!",
-    "one two two three three three",
-    "  padded  ",
-    "Tab\tbed",
-    "line\nline",
-    "user@example.com",
-    "/a/b/../c",
-    "0x1F",
-    "deadbeef",
-    "noon moon",
-    "Mississippi",
-    "xyzzy",
-    "<=>",
-    "a-b_c",
-)
+    "a", "b", "ab", "ba", "aa", "abc", "cba", "abba", "abcab", "Hello World", "the quick brown fox",
+    "a b a c", "A", "aAbB", "racecar", "Was it a car", "0", "1", "7", "10", "101", "1100", "123",
+    "-5", "3.5", "1,2,3", "5 3 1", "x=1;y=2", "()", "(())", "(()", ")(", "([{}])", "([)]", "{}[]()",
+    "1+2*3", "(1+2)*3", "8/2-1", "IV", "XIV", "MCMXC", "ACGT", "AATTGC", "#ff00ff", "2024-02-29",
+    "12:30", "a1b2c3", "aaabbc", "zzz", "hello, world!", "one two two three three three",
+    "  padded  ", "Tab\tbed", "line\nline", "user@example.com", "/a/b/../c", "0x1F", "deadbeef",
+    "noon moon", "Mississippi", "xyzzy", "<=>", "a-b_c",
+)  # fmt: skip
+"""Texts such as programs take: palindromes, brackets, numbers, formulas, dates, and others.
+
+Probes decide on clusters, so none of these may change without a new `clusters.VERSION`.
+"""
 WORDS = (
-    "a",
-    "b",
-    "c",
-    "apple",
-    "pear",
-    "fig",
-    "kiwi",
-    "Bob",
-    "Ann",
-    "x",
-    "y",
-    "z",
-    "red",
-    "blue",
-    "1",
-    "2",
-    "10",
-    "",
-)
+    "a", "b", "c", "apple", "pear", "fig", "kiwi", "Bob", "Ann", "x", "y", "z", "red", "blue",
+    "1", "2", "10", "",
+)  # fmt: skip
+"""Short texts, of which the first 14 are keys of maps as well."""
 
 
 def bank(arguments: Sequence[tuple[str, Type]]) -> tuple[str, ...]:
-    """The probe inputs as JSON text: PROBES or a few more, those that are there twice left out."""
+    """The probe inputs as JSON text, all different. A program without arguments has none.
+
+    arguments: each one's name and type, in the order of the parameters.
+    """
     types = [type_ for _, type_ in arguments]
     chance = random.Random(json.dumps(types, sort_keys=True))
     rows: list[tuple[Any, ...]] = []
@@ -126,6 +65,7 @@ def bank(arguments: Sequence[tuple[str, Type]]) -> tuple[str, ...]:
 
 
 def _corners(type_: Type) -> tuple[Any, ...]:
+    """The corner values of a type."""
     if isinstance(type_, str):
         return {
             "bool": (False, True),
@@ -144,34 +84,20 @@ def _corners(type_: Type) -> tuple[Any, ...]:
     items = _corners(inner)
     if kind == "map":
         return ({"a": items[0]}, *({"a": one, "b": items[0], "c": one} for one in items[:3]))
-    lists: tuple[list[Any], ...] = (
-        [items[0]],
-        [items[-1]],
-        list(items[:2]),
-        list(items[:3]),
-        list(items[2::-1]),
-        [items[0]] * 3,
-        list(items[:6]),
-    )
+    lists: tuple[list[Any], ...] = ([items[0]], [items[-1]], list(items[:2]), list(items[:3]))
+    lists += (list(items[2::-1]), [items[0]] * 3, list(items[:6]))
     if inner == "int":
-        return (
-            *lists,
-            [1, 2, 3, 4, 5],
-            [5, 4, 3, 2, 1],
-            [2, 2, 1, 1],
-            [3, -1, 2, -5, 4],
-            [7, 7, 7],
-            [1, 3, 2, 3, 1],
-            [10, 20, 30],
-        )
+        lists += ([1, 2, 3, 4, 5], [5, 4, 3, 2, 1], [2, 2, 1, 1], [3, -1, 2, -5, 4], [7, 7, 7])
+        lists += ([1, 3, 2, 3, 1], [10, 20, 30])
     return lists
 
 
 def _drawn(types: Sequence[Type], chance: random.Random) -> tuple[Any, ...]:
-    """One random input. Often its numbers come from a narrow range, so that ties and equal values
-    are there."""
+    """One random input."""
+    # A narrow range for all numbers of an input gives ties and equal values, which wide ones lack.
     most = chance.choice((2, 4, 10, 30, 100))
     row = [_draw(type_, chance, most, 0) for type_ in types]
+    # Equal arguments are a case of their own for many programs, and seldom drawn by chance.
     alike = [place for place, type_ in enumerate(types) if type_ == chance.choice(types)]
     if len(alike) > 1 and chance.random() < 0.15:
         row[alike[1]] = row[alike[0]]
@@ -188,7 +114,8 @@ def _draw(type_: Type, chance: random.Random, most: int, depth: int) -> Any:
     if kind == "map":
         keys = chance.sample(WORDS[:14], size)
         return {key: _draw(inner, chance, most, depth + 1) for key in keys}
-    if isinstance(inner, tuple) and inner[0] == "list":  # mostly a matrix
+    if isinstance(inner, tuple) and inner[0] == "list":
+        # Most programs that take a list of lists take a matrix: rows of one length, often square.
         width = chance.randint(1, 4)
         ragged = chance.random() < 0.15
         return [
@@ -216,8 +143,6 @@ def _scalar(name: str, chance: random.Random, most: int) -> Any:
         return "".join(
             chance.choice("abcxyz AB01()"[: 3 + most]) for _ in range(chance.randint(1, 8))
         )
-    return (
-        chance.randint(0, most)
-        if name == "null"
-        else chance.choice((0, 1, "a", None, True, [1], 2.5))
-    )
+    if name == "null":
+        return chance.randint(0, most)
+    return chance.choice((0, 1, "a", None, True, [1], 2.5))

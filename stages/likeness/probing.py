@@ -1,5 +1,7 @@
-"""Runs a program on many small inputs in one fork, where only what comes back matters: probes,
-guesses."""
+"""Runs a program on many small inputs in one fork, for probes and for the guess panel.
+
+Only the outputs matter here: there are no steps, lines or reasons for a failure.
+"""
 
 import json
 from collections.abc import Sequence
@@ -10,12 +12,11 @@ from stages.records import Program, seed_of
 from stages.records.urgency import Urgency
 
 EVENTS = 20_000
-"""Line events of one input, or of a chunk of them: a count, so that load changes nothing."""
+"""Line events that one call may take. A count does not depend on the load of the machine."""
 CHUNK = 16
-"""Inputs that one call runs, as long as they stay below EVENTS together; otherwise each has a call
-of its own."""
+"""Inputs that one call runs. Where they take more than EVENTS together, each gets its own call."""
 LIMITS = Limits(cpu_s=1.0)
-"""A program that needs more than this for a chunk, in so few lines, is not probed."""
+"""A program that takes more CPU time than this for fewer than EVENTS lines is not probed."""
 DRIVER = """
 
 def __driven__(inputs):
@@ -35,11 +36,10 @@ def __driven__(inputs):
 
 
 async def outputs_of(sandbox: Runner, program: Program, inputs: Sequence[str]) -> list[str | None]:
-    """The JSON text that each input (an object, as JSON text) gives; None where it fails or takes
-    over EVENTS.
+    """The output of each input as JSON text, or None where it fails or takes too many lines.
 
-    One fork; another for the inputs of chunks that one of them breaks. Where one is out of CPU
-    time, all are None.
+    inputs: objects as JSON text. Where one input is out of CPU time, all outputs are None.
+    Raises: SandboxError, JobRefused.
     """
     if not inputs:
         return []
@@ -60,14 +60,16 @@ async def outputs_of(sandbox: Runner, program: Program, inputs: Sequence[str]) -
         entrypoint="__driven__",
         arguments=tuple(json.dumps({"inputs": chunk}) for chunk in chunks),
     )
+    # A call costs more than most programs take for an input, so each call runs a chunk of them.
     driven = await sandbox.run_many(driver, urgency=Urgency.GENERATION)
+    # CPU time differs from machine to machine. An output that depends on it would put the same
+    # program into different clusters, so such a program has no outputs at all.
     if any(map(_slow, driven)):
         return [None] * len(inputs)
     found: dict[str, str | None] = {}
     for chunk, run in zip(chunks, driven, strict=True):
-        found |= zip(
-            chunk, _texts(run, len(chunk)), strict=False
-        )  # nothing of a chunk that gave nothing
+        # A chunk that gave nothing has no texts. Its inputs are left for a call of their own each.
+        found |= zip(chunk, _texts(run, len(chunk)), strict=False)
     alone = [text for text in inputs if text not in found]
     if alone:
         job = replace(plain, arguments=tuple(alone))
@@ -82,12 +84,12 @@ async def outputs_of(sandbox: Runner, program: Program, inputs: Sequence[str]) -
 
 
 def _slow(run: Run) -> bool:
-    """Whether a run is out of time, and not of line events."""
+    """Whether a run is out of CPU time or blocked time, and not of line events."""
     return run.status == "timeout" and (run.steps or 0) <= EVENTS
 
 
 def _texts(run: Run, count: int) -> list[str | None]:
-    """What a call of the driver gave for its inputs, [] where it gave nothing."""
+    """The outputs that a call of the driver gave for `count` inputs, or [] where it failed."""
     texts = json.loads(run.value) if run.status == "ok" and run.value is not None else None
     if not isinstance(texts, list) or len(texts) != count:
         return []

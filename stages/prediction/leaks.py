@@ -1,25 +1,19 @@
-"""Whether a question gives its answer away."""
+"""Whether the text of a question holds its answer."""
 
 import json
 import re
 
-from stages.records import (
-    Direction,
-    Pair,
-    Program,
-)
+from stages.records import Direction, Pair, Program
 
 LEAK_CHARACTERS = 4
-"""A shorter literal stands everywhere."""
+"""A shorter literal is no leak, since nearly every text holds it by chance."""
 WORDS = frozenset({"true", "false", "null"})
 
 
 def leaks(program: Program, pair: Pair, direction: Direction) -> bool:
-    """Whether the answer, or one of the arguments that are asked for, stands in the statement or
-    the description.
+    """Whether the statement or the description holds the answer, or one of its arguments.
 
-    The code is not looked at, nor the value that is shown: both are what the answer is to be worked
-    out from.
+    The code and the shown value do not count, since the answer is to be worked out from them.
     """
     text = f"{program.sections.statement}\n{program.sections.description}"
     if direction == "output":
@@ -34,6 +28,7 @@ def _stands(literal: str, text: str) -> bool:
     bare = literal.strip('"') if literal.startswith('"') else literal
     if len(bare) < LEAK_CHARACTERS or bare in WORDS or bare not in text:
         return False
+    # 1234 does not stand in 51234, -1234, x.1234 or 1234.5, but it does at the end of a sentence.
     before = r"(?<![\w.-])" if re.match(r"[\w.-]", bare) else ""
     after = r"(?![\w]|\.\d)" if re.search(r"\w$", bare) else ""
     return re.search(before + re.escape(bare) + after, text) is not None

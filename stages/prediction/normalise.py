@@ -1,8 +1,7 @@
-"""The code as a question shows it: template comments, unused imports and the main docstring go, the
-rest stays.
+"""The code as a question shows it: without template comments, unused imports and main docstring.
 
-Works on lines, so that the author's layout survives, and checks that the syntax tree is that of the
-original less what was meant to go; where it is not, the original is shown.
+The text is edited by lines, so that the author's layout stays. The result is compared with the
+original's syntax tree. If anything else has changed, the question shows the original.
 """
 
 import ast
@@ -10,15 +9,21 @@ import re
 from functools import lru_cache
 
 TEMPLATE_COMMENT = re.compile(
-    r"^\s*#\s*(import necessary packages|main function|all class and function definitions in the code file.*"
+    r"^\s*#\s*(import necessary packages|main function"
+    r"|all class and function definitions in the code file.*"
     r"|they will be used in the main_solution function.*)\s*$",
     re.IGNORECASE,
 )
+"""Comments of the reference's example of a program, which models copy.
+
+Source: hkust-nlp/CodeIO, the prompt that unifies source files.
+"""
 
 
-@lru_cache(maxsize=64)  # a program's questions are posed one after another
+# All questions of a program show the same code, and they are made one after another.
+@lru_cache(maxsize=64)
 def normalised(code: str, entrypoint: str = "main_solution") -> str:
-    """The tidied code, or the code itself where tidying would change its tree."""
+    """The code of a program as its questions show it, or `code` itself where that is not safe."""
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError):
@@ -27,6 +32,7 @@ def normalised(code: str, entrypoint: str = "main_solution") -> str:
     lines = code.split("\n")
     for node in gone:
         assert node.end_lineno is not None
+        # Lines are marked and not removed, since the numbers in the tree have to hold.
         if _alone(lines, node):
             for number in range(node.lineno - 1, node.end_lineno):
                 lines[number] = "\0"
@@ -38,26 +44,28 @@ def normalised(code: str, entrypoint: str = "main_solution") -> str:
         for number, line in enumerate(lines, 1)
         if line != "\0" and not (TEMPLATE_COMMENT.match(line) and number not in strings)
     ]
-    shown = (
-        re.sub(r"\n{4,}", "\n\n\n", "\n".join(kept)).strip("\n")
-        if not strings
-        else "\n".join(kept).strip("\n")
-    )
+    shown = "\n".join(kept)
+    # Blank lines in a string of several lines are part of its value.
+    if not strings:
+        shown = re.sub(r"\n{4,}", "\n\n\n", shown)
+    shown = shown.strip("\n")
     return shown if _same(shown, tree, gone) else code
 
 
 def _alone(lines: list[str], node: ast.stmt) -> bool:
-    """Nothing else stands on the node's lines."""
+    """Whether nothing but a comment shares the node's lines."""
     assert node.end_lineno is not None
     assert node.end_col_offset is not None
+    # The tree counts columns in UTF-8 bytes.
     before = lines[node.lineno - 1].encode()[: node.col_offset]
     after = lines[node.end_lineno - 1].encode()[node.end_col_offset :].strip()
     return not before.strip() and (not after or after.startswith(b"#"))
 
 
 def _unused_imports(tree: ast.Module) -> list[ast.stmt]:
-    """Top-level imports of which no name is used anywhere. A star or future import always stays."""
+    """Top-level imports of which no name is used. A star or future import always stays."""
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    # A short string may be an annotation in quotes, or be evaluated. A long one is prose.
     used |= {
         word
         for node in ast.walk(tree)
@@ -76,6 +84,7 @@ def _unused_imports(tree: ast.Module) -> list[ast.stmt]:
 
 
 def _docstring(tree: ast.Module, entrypoint: str) -> list[ast.stmt]:
+    """The docstring of the main function, unless that has no other statement."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == entrypoint and len(node.body) > 1:
             first = node.body[0]
@@ -102,6 +111,7 @@ def _string_lines(tree: ast.Module) -> set[int]:
 
 
 def _same(shown: str, tree: ast.Module, gone: list[ast.stmt]) -> bool:
+    """Whether the tree of `shown` is `tree` without the statements `gone`. Changes `tree`."""
     try:
         found = ast.parse(shown)
     except (SyntaxError, ValueError, RecursionError):

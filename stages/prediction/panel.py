@@ -1,8 +1,8 @@
-"""The guess panel: fixed answers that ask for no understanding, and which questions they win.
+"""The guess panel: answers that need no understanding, and the questions for which they are right.
 
-For an input: all arguments zero or empty, all one, all null, and the target copied into the
-arguments of its type, or into the first of them, with the rest zero or one. For an output: an
-argument as it is, and the commonest output of the program.
+For an input it guesses all arguments zero or empty, all one, and all null. It also guesses the
+target itself, for all arguments of its type or for the first of them. The other arguments are zero
+or one then. For an output it guesses each argument, and the program's commonest output.
 """
 
 import json
@@ -18,27 +18,14 @@ from stages.values.equality import Equality, compare
 from stages.values.text import value_of
 from stages.values.types import Type, type_of
 
-ZEROS: Mapping[str, Any] = {
-    "bool": False,
-    "int": 0,
-    "float": 0.0,
-    "str": "",
-    "null": None,
-    "mixed": 0,
-}
-ONES: Mapping[str, Any] = {
-    "bool": True,
-    "int": 1,
-    "float": 1.0,
-    "str": "1",
-    "null": None,
-    "mixed": 1,
-}
+ZEROS: dict[str, Any] = {"bool": False, "int": 0, "float": 0.0, "str": "", "null": None, "mixed": 0}
+ONES: dict[str, Any] = {"bool": True, "int": 1, "float": 1.0, "str": "1", "null": None, "mixed": 1}
+"""The guesses `zero` and `one` by the type of an argument."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """equality: the run's own, by which a guess wins as an answer would."""
+    """Guesses at questions. equality: the run's own, by which a guess is as right as an answer."""
 
     sandbox: Runner
     equality: Equality = "close"
@@ -46,8 +33,12 @@ class Panel:
     async def guesses(
         self, program: Program, pairs: Sequence[Pair], directions: Sequence[Direction]
     ) -> "Guesses":
-        """What the panel answers to the questions of these pairs, and what that gives: one fork, if
-        inputs are asked for."""
+        """The panel's guesses at the questions of these pairs, with the outputs they give.
+
+        pairs: those of which an input can be asked for.
+        Raises: SandboxError, JobRefused.
+        """
+        # Many pairs share guesses, and all different ones are run together in one fork.
         inputs: dict[str, None] = {}
         by_pair: list[dict[str, str]] = []
         arguments = signature_of(program) if "input" in directions else ()
@@ -69,15 +60,18 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Guesses:
-    """given: by pair and guess, the output that the guessed input gives. commonest: the program's
-    commonest output."""
+    """The guesses at the questions of one program.
+
+    given: for each pair's id and each guess's name, the output that the guessed input gives.
+    commonest: the program's commonest output, if any came twice.
+    """
 
     given: Mapping[str, Mapping[str, str | None]]
     commonest: str | None
     equality: Equality
 
     def winners(self, pair: Pair, direction: Direction) -> tuple[str, ...]:
-        """The guesses that are right."""
+        """The names of the guesses that are right."""
         if direction == "input":
             outputs = self.given.get(pair.id, {})
             return tuple(
@@ -99,12 +93,9 @@ class Guesses:
 
 
 def _inputs(arguments: Sequence[tuple[str, Type]], target: Any) -> dict[str, str]:
-    """The inputs that the panel answers, by the guess's name."""
+    """The guessed inputs as JSON text, by the guess's name. target: the output to reach."""
     guesses = {
-        "zero": {
-            name: ZEROS[type_] if isinstance(type_, str) else _empty(type_)
-            for name, type_ in arguments
-        },
+        "zero": {name: _zero(type_) for name, type_ in arguments},
         "one": {name: _one(type_) for name, type_ in arguments},
         "null": {name: None for name, _ in arguments},
     }
@@ -117,20 +108,21 @@ def _inputs(arguments: Sequence[tuple[str, Type]], target: Any) -> dict[str, str
     return {name: json.dumps(answer, ensure_ascii=False) for name, answer in guesses.items()}
 
 
-def _empty(type_: tuple[str, Any]) -> Any:
+def _zero(type_: Type) -> Any:
+    if isinstance(type_, str):
+        return ZEROS[type_]
     return [] if type_[0] == "list" else {}
 
 
 def _one(type_: Type) -> Any:
     if isinstance(type_, str):
         return ONES[type_]
-    if type_[0] == "list":
-        return [_one(type_[1])]
-    return (
-        {key: _one(item) for key, item in type_[1].items()}
-        if type_[0] == "record"
-        else {"1": _one(type_[1])}
-    )
+    kind, inner = type_
+    if kind == "list":
+        return [_one(inner)]
+    if kind == "record":
+        return {key: _one(item) for key, item in inner.items()}
+    return {"1": _one(inner)}
 
 
 def _takes(argument: Type, target: Type) -> bool:

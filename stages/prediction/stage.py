@@ -1,5 +1,4 @@
-"""Program -> Question: which of a program's pairs are asked, in which direction, and in which
-words."""
+"""Program -> Question: chooses which of a program's pairs are asked, and in which direction."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -22,16 +21,25 @@ from stages.records import (
 )
 
 FEW_KINDS = frozenset({"constant", "skewed"})
+"""Tags of programs whose outputs are all, or nearly all, the same."""
 Skip = Literal["trivial", "long", "leak", "repeated", "constant", "skewed", "guess"]
 SKIPPED: tuple[Skip, ...] = ("trivial", "long", "leak", "repeated", "constant", "skewed")
+"""The tags that keep a question from being asked by default."""
 NEVER_ASKED = ("invalid", "input_after_call")
+"""Tags of pairs of which neither side is the truth: no setting lets them be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """pairs: distinct questions per direction; round: samples of a question that are asked at once,
-    0 for all; steps: line events outside of which a pair is trivial or long, or None; skip: tags
-    with which a question is not asked."""
+    """Turns a program into questions.
+
+    pairs: questions of each direction, at most.
+    samples: answers wanted of each question.
+    round: samples of a question that are asked at once, where 0 means all.
+    variants: shares of the variants of a question. They need not add up to 1.
+    steps: the fewest and the most line events of a pair that is neither trivial nor long, or None.
+    skip: tags with which a question is not asked.
+    """
 
     wording: Wording
     panel: Panel
@@ -50,6 +58,8 @@ class Prediction:
         added: Counter[str] = Counter()
         for direction in self.directions:
             wanted = self._wanted(program, direction)
+            # Two questions that show the same value differ in their answers alone. Only one of
+            # them is asked.
             seen: set[str] = set()
             asked = 0
             for number, pair in enumerate(program.pairs):
@@ -84,9 +94,13 @@ class Prediction:
         return tuple(pair for pair in program.pairs if not self._never(pair))
 
     def _never(self, pair: Pair) -> bool:
+        """Whether no setting lets the pair be asked."""
         return any(tag in pair.tags for tag in NEVER_ASKED)
 
     def _wanted(self, program: Program, direction: Direction) -> int:
+        """How many questions a program gives in a direction, at most."""
+        # Where nearly all outputs are the same, an output is a guess and any input is right. One
+        # output is asked all the same.
         if FEW_KINDS & set(program.tags) & self.skip:
             return 0 if direction == "input" else min(1, self.pairs)
         return self.pairs
@@ -94,7 +108,7 @@ class Prediction:
     def _tags(
         self, program: Program, pair: Pair, direction: Direction, *, repeated: bool, guessed: bool
     ) -> list[str]:
-        """What is wrong with a question, the worst first."""
+        """The tags of a question that may keep it from being asked, the most serious first."""
         tags = [tag for tag in NEVER_ASKED if tag in pair.tags]
         if self.steps is not None and pair.steps is not None:
             fewest, most = self.steps
@@ -135,7 +149,7 @@ class Prediction:
         return question.with_next(self.round)
 
     def _variant(self, id_: str) -> Variant:
-        """The variant that a question's id draws from the shares."""
+        """The variant of a question, drawn from the shares by a hash of its id."""
         shares = [(name, share) for name, share in self.variants.items() if share > 0]
         point = int(digest("variant", id_), 16) / 16**16 * sum(share for _, share in shares)
         for name, share in shares:
@@ -146,6 +160,7 @@ class Prediction:
 
 
 def _panel_counts(direction: Direction, winners: tuple[str, ...]) -> Counter[str]:
+    """What a question adds to the report of the guess panel."""
     found = Counter([counts.panel(direction, "asked")])
     found.update([counts.panel(direction, "won")] if winners else [])
     found.update(counts.panel(direction, "by", name) for name in winners)

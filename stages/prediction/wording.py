@@ -1,4 +1,4 @@
-"""The words of a question."""
+"""The text of a question, from the prompt files."""
 
 import json
 from dataclasses import dataclass
@@ -6,20 +6,16 @@ from typing import Any
 
 from stages.prediction.normalise import normalised
 from stages.prompts.templates import Template
-from stages.records import (
-    Direction,
-    Pair,
-    Program,
-    Prompt,
-    Variant,
-    digest,
-)
+from stages.records import Direction, Pair, Program, Prompt, Variant, digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """The texts of a question. Both directions of a program open alike, so that a server's prefix
-    cache serves them."""
+    """The templates of a question.
+
+    The questions of both directions have the same beginning, so that a server's prefix cache serves
+    them. normalise: whether the code is tidied.
+    """
 
     question: Template
     parts: Template
@@ -29,12 +25,17 @@ class Wording:
 
     @property
     def prompt(self) -> Prompt:
+        """The version and hash of all four templates. One that is custom makes them custom."""
         used = (self.question, self.parts, self.ask_input, self.ask_output)
         versions = {template.version for template in used}
         version = self.question.version if not any(v == "custom" for v in versions) else "custom"
         return Prompt(version, digest(*(template.text for template in used), length=12))
 
     def opening(self, program: Program, pair: Pair, direction: Direction, variant: Variant) -> str:
+        """The first user message of a question.
+
+        variant: whether it shows the problem and the code, or only one of them.
+        """
         parts = self.parts.parts()
         sections = program.sections
         code = normalised(sections.code, program.entrypoint) if self.normalise else sections.code

@@ -1,1 +1,1 @@
-"""The prompt texts, as files, and what fills them in."""
+"""The prompt texts as files, and the templates that are made of them."""

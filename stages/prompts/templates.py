@@ -1,8 +1,7 @@
-"""Prompt texts: files with named placeholders `{{name}}`, versioned by their first line.
+"""Prompt texts: files with named placeholders `{{name}}` and a version.
 
-A prompt file opens with `version: NAME`, a line `---`, then the text. A file without that head has
-the version `custom`. Placeholders are filled in one pass, so that what is filled in is never read
-again.
+A prompt file has a line `version: NAME`, a line `---`, and then the text. A file without these two
+lines has the version `custom`.
 """
 
 import re
@@ -15,13 +14,15 @@ from stages.errors import Misconfigured
 from stages.records import Prompt, digest
 
 PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
+# A placeholder alone on its line takes the blank line behind it along, and another one the space
+# before it. An empty value then leaves no gap.
 FILLED = re.compile(r"^\{\{(?P<alone>\w+)\}\}\n\n?| ?\{\{(?P<inline>\w+)\}\}", re.MULTILINE)
 PART = re.compile(r"^== (\w+) ==$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One prompt text and where it came from."""
+    """One prompt text. name: its own name, or the path of the file that replaces it."""
 
     name: str
     text: str
@@ -29,15 +30,17 @@ class Template:
 
     @property
     def prompt(self) -> Prompt:
+        """The version and hash of the text, as rows show them."""
         return Prompt(self.version, digest(self.text, length=12))
 
     def fill(self, **values: str) -> str:
-        """The text with every placeholder filled in; one that is empty goes with its space or its
-        own paragraph.
+        """The text with all placeholders filled in.
 
-        The caller gives all that the template may name.
+        values: one for each placeholder that the text may name. An empty one is removed together
+        with the space before it, or with its own paragraph.
         """
 
+        # All in one pass: a program's code may hold what looks like a placeholder.
         def filled(found: re.Match[str]) -> str:
             name = found["alone"] or found["inline"]
             return found[0].replace(f"{{{{{name}}}}}", values[name]) if values[name] else ""
@@ -45,8 +48,10 @@ class Template:
         return FILLED.sub(filled, self.text)
 
     def checked(self, known: frozenset[str], needed: frozenset[str]) -> "Template":
-        """Itself, if it names only `known` placeholders and all `needed` ones. Raises:
-        Misconfigured."""
+        """The template itself, if it names only `known` placeholders and all `needed` ones.
+
+        Raises: Misconfigured.
+        """
         used = set(PLACEHOLDER.findall(self.text))
         if used - known:
             raise Misconfigured(
@@ -75,36 +80,22 @@ PLACEHOLDERS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "faults": (frozenset({"modules", "limit"}), frozenset()),
     "feedback": (frozenset({"predicted", "got", "error", "target", "detail"}), frozenset()),
 }
-"""All prompt files: the placeholders each may name, and those it must."""
+"""All prompt files: the placeholders that each may name, and those that it must name."""
+FEEDBACK_PARTS = (
+    "right_output right_input wrong_output wrong_input out_of_domain no_answer shape error timeout "
+    "memory denied crash cut invalid_truth redo"
+)
 PARTS: dict[str, frozenset[str]] = {
     "parts": frozenset({"query", "unstated", "reference", "code", "tolerance"}),
-    "feedback": frozenset(
-        {
-            "right_output",
-            "right_input",
-            "wrong_output",
-            "wrong_input",
-            "out_of_domain",
-            "no_answer",
-            "shape",
-            "error",
-            "timeout",
-            "memory",
-            "denied",
-            "crash",
-            "cut",
-            "invalid_truth",
-            "redo",
-        }
-    ),
+    "feedback": frozenset(FEEDBACK_PARTS.split()),
 }
-"""The parts that a divided prompt file must have; `faults` may lack any."""
+"""The parts that a divided prompt file must have. `faults` may lack any of its parts."""
 
 
 def load(name: str, replaced_by: Path | None = None) -> Template:
-    """The prompt `name`: the embedded one, or the file, or the file of that name in the folder,
-    given instead.
+    """The prompt `name`, from this package or from what replaces it.
 
+    replaced_by: a file, or a folder that may have a file `name`.md.
     Raises: Misconfigured.
     """
     known, needed = PLACEHOLDERS[name]

@@ -1,8 +1,7 @@
 """The names of what a run counts: dotted text in the journal, a tree in report.json.
 
-Stages and the engine add counts under these names, each in the transaction of the row that it
-belongs to, so that the report of a folder survives any kill. Nothing else writes or reads such a
-name.
+Stages and the engine add counts under these names. A count is committed together with the row that
+it belongs to, so that a report survives any kill. No other module writes or reads such a name.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,60 +22,65 @@ def kind(name: str, state: str) -> str:
 
 
 def reject(name: str, reason: str) -> str:
+    """Rejects of a kind of record, by reason."""
     return f"rejects.{name}.{reason}"
 
 
 def missing_module(name: str) -> str:
+    """Programs that import a module which the guest lacks."""
     return f"missing_modules.{name}"
 
 
 def panel(direction: str, *what: str) -> str:
-    """Questions of the guess panel: `asked`, `won`, or `by` and the guess."""
+    """Questions shown to the guess panel: `asked`, `won`, or `by` and the guess that won."""
     return ".".join(("panel", direction, *what))
 
 
 def unasked(reason: str) -> str:
+    """Pairs that gave no question, by the tag that kept them out."""
     return f"unasked.{reason}"
 
 
 def sample(ending: str) -> str:
+    """Finished samples, by how they ended."""
     return f"samples.{ending}"
 
 
 def verdict(turn: int, direction: str, name: str | None) -> str:
+    """Verdicts by turn, from 1, and direction."""
     return f"verdicts.turn_{turn}.{direction}.{name}"
 
 
 def verdict_by_output(output_type: str, turn: int, direction: str, name: str | None) -> str:
+    """The same, by the type of the recorded output as well."""
     return f"verdicts_by_output.{output_type}.{direction}.turn_{turn}.{name}"
 
 
 def equality(name: str) -> str:
+    """Compared values that an equality calls equal."""
     return f"equalities.{name}"
 
 
 def repair(what: str, fault: str) -> str:
-    """Repairs by the fault that asked for them: `tried`, `won`, or their `tokens`."""
+    """Repairs by the fault that they were asked for: `tried`, `won`, or their `tokens`."""
     return f"repairs.{what}.{fault}"
 
 
 def produced(trait: str, what: str) -> str:
-    """The yield of source files by a trait: how many `files`, and how many `programs` came of
-    them."""
+    """The yield of source files with a trait: how many `files`, and how many `programs`."""
     return f"yield.{trait}.{what}"
 
 
 def spent(model: str, role: str, what: str) -> str:
-    """What a model has used in a role. Its parts are kept apart by bars, since model names hold
-    dots."""
+    """What a model has used in a role. Bars divide the name, since names of models hold dots."""
     return f"{_SPENT}{model}|{role}|{what}"
 
 
 def spent_parts(name: str) -> tuple[str, str, str] | None:
-    """The model, role and field of a name of `spent`; None for another. Journals of schema 2 had no
-    roles."""
+    """The model, role and field of a name that `spent` made, or None for another name."""
     if not name.startswith(_SPENT):
         return None
+    # A journal of schema 2 has no roles in these names.
     model, *role, what = name.removeprefix(_SPENT).split("|")
     return model, role[0] if role else "", what
 
@@ -87,7 +91,10 @@ def of_kinds(counts: Counts) -> dict[str, int]:
 
 
 def tree(counts: Counts) -> dict[str, Any]:
-    """`a.b.c: n` as `{a: {b: {c: n}}}`, names in order; what was spent is left out."""
+    """The counts as a tree, `a.b.c: n` as `{a: {b: {c: n}}}`, with names in order.
+
+    What was spent is left out.
+    """
     found: dict[str, Any] = {}
     for name in _sorted(counts):
         *path, last = name.split(".")

@@ -1,5 +1,4 @@
-"""What a record is about, whatever stage it stands at: its kind and its id, for counting and for
-rejects."""
+"""The kind and id of a record at any stage, for counts and rejects."""
 
 from typing import Literal
 
@@ -19,7 +18,10 @@ KINDS: tuple[Kind, ...] = ("file", "program", "question")
 
 
 def identity(record: object) -> tuple[Kind, str]:
-    """The kind and id of a record. A repair turn is about its program, once there is one."""
+    """The kind and id of a record. Raises: TypeError for what is no record.
+
+    A repair turn is about its program, once there is one.
+    """
     match record:
         case SourceFile() | TransformQuestion(draft=None):
             return "file", record.origin.id

@@ -1,4 +1,4 @@
-"""What a stage returns besides records: the four outcomes that the flow itself knows."""
+"""What a stage returns besides records: the four outcomes that the flow itself handles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,8 +7,14 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
-    """The end of a record, with its reason. kind `draw`: all inputs of one program that gave no
-    pair, in one line."""
+    """The end of a record, with its reason.
+
+    kind: what ended. A `draw` stands for all inputs of one program that gave no pair.
+    reason: one word, by which rejects are counted.
+    detail: a text for a person.
+    attempt: counts how often the same record was rejected, from 1.
+    more: further fields of its line in rejects.jsonl.
+    """
 
     id: str
     kind: Literal["file", "program", "question", "sample", "draw"]
@@ -20,14 +26,17 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """A record that goes to the same stage once more when nothing else is left to do."""
+    """A record that goes to the same stage once more, when nothing else is left to do."""
 
     record: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A finished row for one of the run's files. counts: what it adds to the report, by name."""
+    """A finished row for one of the run's files.
+
+    file: the name of the file without its suffix. counts: what the row adds to the report.
+    """
 
     file: str
     id: str
@@ -37,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Nothing but counts for the report, once for each id."""
+    """Counts for the report without a row. Each id is counted once, however often it comes."""
 
     id: str
     counts: Mapping[str, int]

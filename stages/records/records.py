@@ -1,12 +1,13 @@
-"""The records that flow between stages: frozen, and each carries all that the next stage needs.
+"""The records that flow between stages. Each is frozen and carries all that the next stage needs.
 
-    SourceFile -> TransformQuestion -> Unified -> Program -> Question -> Answered -> Judged ->
-       Sample raw           questions         unified    parsed     messages   generations  verified
-       samples
+    SourceFile -> TransformQuestion -> Unified -> Program -> Question -> Answered    -> Judged
+    raw           questions            unified    parsed     messages    generations    verified
 
-A Question with turns behind it stands at the boundary `revision`. Values (inputs, outputs,
-predictions) are canonical JSON text throughout; `stages.equality` is the one place that compares
-them.
+The second line names the boundary at which a record stands. A Question with turns behind it stands
+at the boundary `revision`. What leaves the last stage is a row at the boundary `samples`.
+
+Inputs, outputs and predictions are canonical JSON text in all of them. Only
+`stages.values.equality` compares them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,32 +18,35 @@ from stages.records.ids import digest
 from stages.values.text import sorted_text
 
 SCHEMA = 2
-"""Version of every row this package writes. 2: answers wanted of a question are `wanted`, not
-`samples`."""
+"""The version of every row that this package writes.
+
+Since version 2 the number of answers wanted of a question is named `wanted`, and not `samples`.
+"""
 Direction = Literal["input", "output"]
 Variant = Literal["query_code", "query", "code"]
 VerdictName = Literal[
-    "right",
-    "wrong",
-    "no_answer",
-    "error",
-    "timeout",
-    "memory",
-    "denied",
-    "crash",
-    "cut",
+    "right", "wrong", "no_answer", "error", "timeout", "memory", "denied", "crash", "cut",
     "invalid_truth",
-]
+]  # fmt: skip
+"""What a turn came to.
+
+no_answer: the reply holds none. error, timeout, memory, denied, crash: how the program ended on a
+predicted input. cut: the reply ended at the limit on its length. invalid_truth: the recorded pair
+does not reproduce, so that nothing can be said of the answer.
+"""
 Message = Mapping[str, str]
 Messages = tuple[Message, ...]
 OWN_FIELDS = frozenset({"id", "file", "line", "content_hash", "traits", "row"})
-"""What Origin.row adds to a raw row's own fields."""
+"""The names that Origin.to_json adds to a raw row's own fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a source row came from. id: its content-derived id; index: its number in the source,
-    from 0; line: in its file, from 1; fields: all of the raw row but its code."""
+    """Where a source row came from.
+
+    id: a digest of its content. index: its number in the source, from 0. line: its number in its
+    file, from 1. fields: all of the raw row but its code. content_hash: a digest of its code.
+    """
 
     id: str
     file: str = ""
@@ -51,11 +55,10 @@ class Origin:
     fields: Mapping[str, Any] = field(default_factory=dict)
     content_hash: str = ""
     traits: tuple[str, ...] = ()
-    """What yields are told by: `imports.<class>` and `bytes.<up to>`."""
+    """The traits by which yields are reported: `imports.<class>` and `bytes.<up to>`."""
 
     def to_json(self) -> dict[str, Any]:
-        """The raw row's own fields, then ours; raw fields that have a name of ours stand in
-        `row`."""
+        """The raw row's own fields, then ours. Raw fields that share a name of ours go to `row`."""
         kept = {name: value for name, value in self.fields.items() if name not in OWN_FIELDS}
         hidden = {name: value for name, value in self.fields.items() if name in OWN_FIELDS}
         own = {
@@ -70,8 +73,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one model call or the sum of several. estimated: at least one server sent no usage;
-    usd: by the prices of the run file when it was bought."""
+    """Tokens of one model call, or the sum of several.
+
+    estimated: whether at least one server sent no usage. usd: the cost by the prices that the run
+    file gave at the time of the call.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -100,7 +106,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a model said. finish: stop or length; model: the one that answered, by its own word."""
+    """What a model said. finish: stop or length. model: its name as the server reports it."""
 
     content: str
     reasoning: str = ""
@@ -111,13 +117,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
+    """A source row, whose code is to be rewritten as a program."""
+
     code: str
     origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Which prompt text asked: its version, and a hash of its words."""
+    """Which prompt text was used: its version, and a hash of its words."""
 
     version: str
     hash: str
@@ -128,7 +136,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sections:
-    """The unified form, as text. check may be empty."""
+    """The unified form of a program, as text. check may be empty."""
 
     code: str
     description: str
@@ -139,8 +147,10 @@ class Sections:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a transformed program. kind: one word of the funnel; evidence: for the
-    repair turn."""
+    """What is wrong with a transformed program.
+
+    kind: one word, by which faults are counted. evidence: a text for the repair turn.
+    """
 
     kind: str
     evidence: str
@@ -148,8 +158,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One reply in a transform's conversation: the repair request that asked for it ("" for the
-    first), and what was wrong with it (None: nothing)."""
+    """One reply in a transform's conversation.
+
+    fault: what was wrong with it, or None. asked: the repair request that it answers, or "" for the
+    first reply.
+    """
 
     answer: Answer
     fault: Fault | None = None
@@ -166,15 +179,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransformQuestion:
-    """What to ask of the transforming model. draft: what is to be mended, if this is a repair
-    turn."""
+    """What to ask of the transforming model. draft: what a repair turn is to mend."""
 
     messages: Messages
     origin: Origin
     prompt: Prompt | None = None
     draft: "Draft | None" = None
     parked: bool = False
-    """It could not be answered, and is asked once more."""
+    """Whether its request gave up once, so that this is its last try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +199,18 @@ class Unified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """One program of a reply, not yet run. number: its place in the reply, from 1. attempts: all
-    replies about it."""
+    """One program of a reply, not yet run.
+
+    number: its place in the reply, from 1. sections: None while no reply held a program. attempts:
+    all replies about it, the first one included.
+    """
 
     question: TransformQuestion
     number: int
     sections: Sections | None
     attempts: tuple[Attempt, ...]
     fallback: "Program | None" = None
-    """What stands if no repair helps: a program that runs but asks little."""
+    """The program that is used if no repair helps. It runs, but has a weakness."""
 
     @property
     def id(self) -> str:
@@ -204,8 +219,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One input and its output, both canonical JSON text. steps: line events; lines: which lines
-    ran."""
+    """One input and its output, both canonical JSON text.
+
+    steps: line events of the call. lines: the sorted numbers of the lines that ran. None and () for
+    a pair that was not traced. coerced, mutates, near_limit: see `sandbox.Run`.
+    """
 
     input: str
     output: str
@@ -223,14 +241,21 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """What is known of how a program and its pairs came about, as it stands in its row.
+    """How a program and its pairs came about, as far as that is known.
 
-    None: not known, as for a program of others. seed: of its generator and runs. draws, raised:
-    calls of the generator, and those that raised. distinct: different inputs drawn; pool: those
-    that gave a usable output; dropped: the others, by fault. outputs: different outputs in the
-    pool; modal_share: of the commonest one, `commonest`, if any came twice. signature: types in
-    words. contamination: the benchmarks that hold it. gate, environment: what its pairs were run
-    again under, and in. transform: the model's replies.
+    None stands for what is not known, as for a program that others made.
+
+    seed: of its generator and its runs.
+    draws, raised: calls of the generator, and how many of them raised.
+    distinct: different inputs drawn. pool: how many of them gave a usable output. dropped: counts
+    of the others by fault.
+    outputs: different outputs in the pool. commonest: the one that came most often, if any came
+    twice. modal_share: its share of the pool.
+    signature: types of inputs and outputs in words.
+    imports: the modules that it imports.
+    contamination: the benchmarks that hold it.
+    gate: the conditions under which its pairs were run again. environment: the guest that ran them.
+    transform: the model's replies.
     """
 
     seed: int | None = None
@@ -257,8 +282,9 @@ class Generation:
 class Cluster:
     """What a program is like: see `stages.likeness.clusters`.
 
-    behaviour: equal for programs that behave alike, None where the probes say too little. text:
-    bands of the MinHash of its text.
+    behaviour: a digest that is equal for programs that behave alike, or None where the probes say
+    too little.
+    text: the bands of the MinHash of its text.
     """
 
     version: int
@@ -271,11 +297,14 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A program that runs, with its pairs. item: its line in the parsed file, from 0, once it has
-    one.
+    """A program that runs, with its pairs.
 
-    outputs: how many different outputs the pool had (0: unknown). generation: what is known of how
-    it came about, as it stands in programs.jsonl. gated: our own gate has re-run its pairs.
+    item: its line in the parsed file, from 0, once it has one.
+    outputs: how many different outputs the pool had, where 0 means unknown.
+    modal_share: the share of the commonest output.
+    gated: whether our own gate has run its pairs again.
+    generation: how it came about, as it stands in programs.jsonl.
+    category: a field of the reference's rows, passed on.
     """
 
     id: str
@@ -294,18 +323,21 @@ class Program:
 
     @property
     def values(self) -> int:
-        """How many different outputs there are: in the pool, or in the pairs where the pool is
-        unknown."""
+        """How many different outputs the pool had, or the pairs where the pool is unknown."""
         return self.outputs or len({pair.output for pair in self.pairs})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One answer and, once verified, what was found of it.
+    """One answer and, once verified, its verdict.
 
-    predicted: the answer's value as JSON text; read: how it was found; match: exact or close; got:
-    what a predicted input gave; feedback: the message about it, byte for byte the next user message
-    where one follows.
+    predicted: the answer's value as JSON text. read: how it was read.
+    match: exact or close, for a right answer.
+    got: what the program gave for a predicted input.
+    error: what went wrong, in words.
+    cpu_s: CPU seconds of the predicted input's run.
+    feedback: the message about it. Where another turn follows, it is that turn's user message to
+    the byte.
     """
 
     answer: Answer
@@ -339,8 +371,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempted:
-    """One sample of a question: its number and the turns it has had. closed: nothing more is asked
-    of it; parked: its next answer could not be had, and it is asked once more."""
+    """One sample of a question: its number, from 0, and its turns so far.
+
+    closed: whether nothing more is asked of it. parked: whether the request for its next answer
+    gave up once, so that this is its last try.
+    """
 
     number: int
     turns: tuple[Turn, ...] = ()
@@ -354,12 +389,17 @@ class Attempted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One instance and its samples, which go round together: each open one is to be asked (again).
+    """One instance and its samples, which go through the stages together.
 
-    id: program, pair and direction, or derived from the row where it was read from a file. opening:
-    the first user message and what stands before it. sampling and system: how its first answers
-    were drawn. guess: which guesses of the panel are right answers. wanted: how many samples are
-    asked for in all; whole: all of them are this record's, so that more can be added.
+    id: of program, pair and direction, or a digest of the row that it was read from.
+    number: the pair's place in its program, from 0.
+    opening: the first user message, and what stands before it.
+    samples: all that were made so far. Each open one is to be asked.
+    sampling, system: how its first answers were drawn.
+    guess: the guesses of the panel that are right answers.
+    wanted: how many samples are asked for in all.
+    whole: whether all its samples are in this record, so that more can be added. A row read from a
+    file holds one of them.
     """
 
     id: str
@@ -386,8 +426,7 @@ class Question:
         return f"{self.id}.{sample.number}"
 
     def messages(self, sample: Attempted) -> Messages:
-        """The conversation up to the sample's next answer: what each turn said, and the feedback on
-        it."""
+        """The conversation up to the sample's next answer: each turn, and the feedback on it."""
         grown = list(self.opening)
         for turn in sample.turns:
             grown.append({"role": "assistant", "content": turn.answer.content})
@@ -395,7 +434,7 @@ class Question:
         return tuple(grown)
 
     def with_next(self, most: int) -> "Question":
-        """The question with its next samples, so many at most (0: all that are wanted)."""
+        """The question with its next samples. most: how many at most, where 0 means all wanted."""
         there = len(self.samples)
         until = self.wanted if not most else min(self.wanted, there + most)
         return replace(

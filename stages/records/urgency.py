@@ -1,4 +1,4 @@
-"""Who goes first: the one scale by which records, model calls and sandboxed runs are ordered."""
+"""The one scale by which records, model calls and sandboxed runs are ordered."""
 
 from enum import IntEnum
 
@@ -6,11 +6,11 @@ from stages.records.records import Draft, Question, TransformQuestion
 
 
 class Urgency(IntEnum):
-    """Lower goes first: what is nearer to its end frees its source row, and the money in it,
-    sooner.
+    """The lowest number goes first.
 
-    Verification stands apart from generation, since a model idles while its answers wait for
-    verdicts.
+    A record near its end goes before others. Its source row then leaves the window sooner, and less
+    paid work is unfinished when a run is killed. Verification goes before generation, although both
+    run in the sandbox: a model idles while its answers wait for verdicts.
     """
 
     VERIFICATION = 0

@@ -1,1 +1,1 @@
-"""What becomes of a faulty program."""
+"""What happens to a program with a fault."""

@@ -1,25 +1,26 @@
-"""What a repair may not do: change nothing, or hide the fault instead of mending it."""
+"""Guards against repairs that change nothing, or hide a fault instead of mending it."""
 
 import ast
 
 from stages.records import Fault, Sections
 
 SHRUNK = 0.5
-"""A repair that leaves less than this share of the statements has thrown the program away."""
+"""A repair that leaves less than this share of the statements has replaced the program."""
 SEEDING = frozenset({"seed", "default_rng", "Random", "RandomState"})
+"""Functions whose arguments fix a random state."""
 GUARDS = frozenset({"unchanged", "hidden"})
+"""The kinds of faults that this module finds."""
 
 
 def guarded(before: Sections, after: Sections) -> Fault | None:
-    """What is wrong with a repair as such: it changed nothing, or hides the fault instead of
-    mending it."""
+    """What is wrong with a repair as such, or None. `after` is `before` if nothing changed."""
     if after is before:
         return Fault("unchanged", "The reply changes nothing.")
     try:
         old, new = ast.parse(before.code), ast.parse(after.code)
         old_generator, new_generator = ast.parse(before.generator), ast.parse(after.generator)
     except (SyntaxError, ValueError, RecursionError):
-        # what does not parse cannot be compared; what does not parse now is a fault of its own
+        # What does not parse cannot be compared. If it is the new code, that is a fault of its own.
         return None
     if _seeds(new) + _seeds(new_generator) > _seeds(old) + _seeds(old_generator):
         return Fault("hidden", "The repair adds a fixed random seed.")
@@ -51,6 +52,7 @@ def _bare_excepts(tree: ast.Module) -> int:
 
 
 def _early_constant(tree: ast.Module) -> bool:
+    """Whether the main function returns a constant in its first statement."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "main_solution":
             body = [line for line in node.body if not isinstance(line, ast.Expr)]

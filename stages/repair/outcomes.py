@@ -1,5 +1,4 @@
-"""What is reported of a program once it has settled: its repairs, its lost draws, how it came
-about."""
+"""What is reported of a program once it is settled: its repairs, and its lost draws."""
 
 from collections import Counter
 from itertools import pairwise
@@ -10,9 +9,9 @@ from stages.records import Draft, Program, Reject, Tally, counts
 def settled(
     draft: Draft, program: Program, *, mended: bool
 ) -> tuple[Program | Reject | Tally, ...]:
-    """A program that goes on, with all that is reported of how it came about.
+    """A program that goes on, with what is reported of it.
 
-    mended: whether the last reply stands without a fault.
+    mended: whether its last reply has no fault.
     """
     produced = {counts.produced(trait, "programs"): 1 for trait in program.origin.traits}
     yielded = (Tally(f"made:{draft.id}", produced),) if produced else ()
@@ -20,9 +19,9 @@ def settled(
 
 
 def repairs_of(draft: Draft, *, mended: bool) -> tuple[Tally, ...]:
-    """What the repairs of a draft came to, by the fault that each was asked for; () for no repair.
+    """Counts of a draft's repairs by the fault that each was asked for, or () without repairs.
 
-    Counts those that were tried and won, and their tokens.
+    They are the repairs tried, those that won, and their tokens. mended: as for `settled`.
     """
     found: Counter[str] = Counter()
     for before, after in pairwise(draft.attempts):
@@ -34,7 +33,7 @@ def repairs_of(draft: Draft, *, mended: bool) -> tuple[Tally, ...]:
 
 
 def lost_draws(program: Program) -> tuple[Reject, ...]:
-    """One line for all inputs of a program that were drawn in vain, if there are any."""
+    """One reject for all inputs of a program that gave no pair, if there are any."""
     raised, dropped = program.generation.raised or 0, program.generation.dropped or {}
     count = raised + sum(dropped.values())
     if not count:
@@ -47,7 +46,7 @@ def lost_draws(program: Program) -> tuple[Reject, ...]:
 
 
 def transform_json(draft: Draft) -> dict[str, object]:
-    """How the program came about, as it stands in programs.jsonl."""
+    """The model's replies to a draft, as programs.jsonl sums them up."""
     usage = draft.attempts[0].answer.usage
     for attempt in draft.attempts[1:]:
         usage += attempt.answer.usage

@@ -1,5 +1,4 @@
-"""What becomes of a faulty program: a repair turn while there are any left, else its fallback, else
-a reject."""
+"""What happens to a program with a fault: a repair turn, or else its fallback, or else a reject."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,8 +11,13 @@ from stages.repair.outcomes import repairs_of, settled, transform_json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repairs:
-    """turns: how many repairs a program gets. explanations: by kind of fault, the words for the
-    model."""
+    """Asks the transforming model to mend a program.
+
+    turns: how many repairs a program gets.
+    template: of the repair request.
+    explanations: for each kind of fault, its explanation to the model.
+    modules, limit: what an explanation may name: the importable modules, and the limit on size.
+    """
 
     turns: int
     template: Template
@@ -24,7 +28,7 @@ class Repairs:
     def of(
         self, draft: Draft, fault: Fault
     ) -> tuple[TransformQuestion | Program | Reject | Tally, ...]:
-        """The draft's next step, `fault` having been found in it."""
+        """The next step of a draft in which `fault` was found."""
         attempts = (*draft.attempts[:-1], replace(draft.attempts[-1], fault=fault))
         draft = replace(draft, attempts=attempts)
         if len(attempts) > self.turns:
@@ -48,8 +52,10 @@ class Repairs:
 
 
 def given_up(draft: Draft) -> tuple[Program | Reject | Tally, ...]:
-    """The end of a draft that nothing mends: its fallback, or a reject by the last fault that was
-    its own."""
+    """The end of a draft that nothing mends: its fallback, or else a reject.
+
+    Its reason is the last fault of the program itself. The guards' faults are those of a repair.
+    """
     if draft.fallback is not None:
         program = replace(
             draft.fallback,
@@ -58,21 +64,12 @@ def given_up(draft: Draft) -> tuple[Program | Reject | Tally, ...]:
         return settled(draft, program, mended=False)
     faults = [attempt.fault for attempt in draft.attempts if attempt.fault is not None]
     own = next((fault for fault in reversed(faults) if fault.kind not in GUARDS), faults[-1])
-    more = {
-        "attempts": [
-            attempt.to_json() | {"reply": attempt.answer.content} for attempt in draft.attempts
-        ]
-    }
-    if draft.sections is None:
-        reject = Reject(
-            id=draft.question.origin.id,
-            kind="file",
-            reason=own.kind,
-            detail=own.evidence,
-            more=more,
-        )
-    else:
-        reject = Reject(
-            id=draft.id, kind="program", reason=own.kind, detail=own.evidence, more=more
-        )
+    replies = [one.to_json() | {"reply": one.answer.content} for one in draft.attempts]
+    reject = Reject(
+        id=draft.question.origin.id if draft.sections is None else draft.id,
+        kind="file" if draft.sections is None else "program",
+        reason=own.kind,
+        detail=own.evidence,
+        more={"attempts": replies},
+    )
     return (reject, *repairs_of(draft, mended=False))

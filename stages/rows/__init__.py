@@ -1,1 +1,1 @@
-"""Records as rows of files, and back."""
+"""Records as rows of files, and rows of files as records."""

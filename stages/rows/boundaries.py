@@ -1,13 +1,12 @@
-"""The rows of the boundaries: how a record is written to a file, in the reference's field names
-plus ids of ours.
+"""The rows at each boundary: how a record is written to a file. `entries` reads them back.
 
-Reading them back is `stages.entries`. Source of the field names: hkust-nlp/CodeIO, its published
-data files.
+A row has the reference's fields first, and then ours. Source of the field names: the published data
+files of hkust-nlp/CodeIO.
 """
 
 import json
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from stages.records import (
     SCHEMA,
@@ -25,27 +24,11 @@ from stages.records import (
 )
 
 Boundary = Literal[
-    "raw",
-    "questions",
-    "unified",
-    "parsed",
-    "messages",
-    "generations",
-    "verified",
-    "revision",
+    "raw", "questions", "unified", "parsed", "messages", "generations", "verified", "revision",
     "samples",
-]
-BOUNDARIES: tuple[Boundary, ...] = (
-    "raw",
-    "questions",
-    "unified",
-    "parsed",
-    "messages",
-    "generations",
-    "verified",
-    "revision",
-    "samples",
-)
+]  # fmt: skip
+"""The points between stages at which records can be written to files and read back."""
+BOUNDARIES: tuple[Boundary, ...] = get_args(Boundary)
 STATUS = {
     "right": "success",
     "no_answer": "no answer",
@@ -57,11 +40,14 @@ STATUS = {
     "cut": "cut",
     "invalid_truth": "invalid_truth",
 }
+"""Our verdicts in the reference's words. A wrong answer's word depends on the direction."""
 
 
 def boundary_of(record: object) -> Boundary | None:
-    """The boundary at which a record stands, None for one between boundaries (a repair turn, a
-    draft)."""
+    """The boundary at which a record stands.
+
+    It is None for one between boundaries, such as a repair turn or a draft.
+    """
     match record:
         case SourceFile():
             return "raw"
@@ -81,8 +67,7 @@ def boundary_of(record: object) -> Boundary | None:
 
 
 def rows_of(record: object) -> Iterator[Row]:
-    """The rows of a record at its boundary; a question of several samples has one for each open
-    sample."""
+    """The rows of a record at its boundary. A question has one for each open sample."""
     match record:
         case TransformQuestion():
             yield Row(file="questions", id=record.origin.id, content=question_content(record))
@@ -117,6 +102,7 @@ def rows_of(record: object) -> Iterator[Row]:
 
 
 def question_content(question: TransformQuestion) -> dict[str, Any]:
+    """A transform question, as a row of `questions`."""
     return {
         "messages": [dict(message) for message in question.messages],
         "id": question.origin.id,
@@ -127,6 +113,7 @@ def question_content(question: TransformQuestion) -> dict[str, Any]:
 
 
 def unified_content(unified: Unified) -> dict[str, Any]:
+    """A transforming model's reply, as a row of `unified`."""
     answer = unified.answer
     return {
         "messages": [dict(message) for message in unified.question.messages],
@@ -144,7 +131,7 @@ def unified_content(unified: Unified) -> dict[str, Any]:
 
 
 def program_content(program: Program) -> dict[str, Any]:
-    """The reference's parsed row, then what is known of the program besides."""
+    """A program, as a row of `parsed`: the reference's fields, then all that is known besides."""
     sections = program.sections
     return {
         "problem_description": sections.statement,
@@ -185,7 +172,10 @@ def program_content(program: Program) -> dict[str, Any]:
 def instance_content(
     question: Question, sample: Attempted, messages: Messages, turns: tuple[Turn, ...]
 ) -> dict[str, Any]:
-    """One instance, with the turns that lie behind it."""
+    """One sample of a question, as a row of `messages` or `revision`.
+
+    messages: the conversation up to the next answer. turns: those in it.
+    """
     content: dict[str, Any] = {
         "messages": [dict(message) for message in messages],
         "itemid": question.program.item,
@@ -215,7 +205,7 @@ def instance_content(
 
 
 def generation_content(question: Question, sample: Attempted) -> dict[str, Any]:
-    """An instance and its fresh answer, the conversation before it as it was asked."""
+    """One sample with its newest answer, and the conversation before that, as in `generations`."""
     before = Attempted(number=sample.number, turns=sample.turns[:-1])
     content = instance_content(question, sample, question.messages(before), before.turns)
     answer = sample.last.answer
@@ -231,7 +221,7 @@ def generation_content(question: Question, sample: Attempted) -> dict[str, Any]:
 
 
 def verdict_content(question: Question, turn: Turn) -> dict[str, Any]:
-    """The verdict, in the reference's words and in ours."""
+    """What a row of `verified` adds: the verdict, in the reference's words and in ours."""
     status = STATUS.get(turn.verdict or "")
     if turn.verdict == "wrong":
         status = "failed" if question.direction == "output" else "AssertionError"

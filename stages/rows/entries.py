@@ -1,9 +1,9 @@
-"""Rows back into records, at every boundary: our own files without loss, the reference's as far as
-they go.
+"""Reads rows back into records, at every boundary.
 
-A row of ours carries `schema` and its ids and keeps them; a row of others gets ids from its
-content. What a row lacks is a reject of its own, with its reason; nothing here raises anything
-else.
+Our own files are read without loss, and the reference's as far as they go. A row of ours has a
+`schema`, and keeps its ids. Any other row gets ids that are digests of its content.
+
+A row that lacks something is rejected, with its reason. This module raises nothing else.
 """
 
 import json
@@ -59,6 +59,7 @@ VERDICTS: dict[str, VerdictName] = {
     "cut": "cut",
     "invalid_truth": "invalid_truth",
 }
+"""The reference's words for verdicts, in ours."""
 GENERATED = tuple(one.name for one in fields(Generation))
 Fields = Mapping[str, Any]
 Record = SourceFile | TransformQuestion | Unified | Program | Question | Answered | Judged
@@ -66,10 +67,12 @@ Record = SourceFile | TransformQuestion | Unified | Program | Question | Answere
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """How rows of one boundary become records.
+    """How the rows of one boundary become records.
 
-    occurrence: how often its argument was asked before, in file order; equal rows get different ids
-    by it.
+    code_field: the field of a raw row that holds its code.
+    feedback, reading: as in verification, for verdicts of others.
+    occurrence: how often it was called with the same argument before, in the order of the source.
+    Equal rows get different ids by it.
     """
 
     boundary: Boundary
@@ -79,9 +82,10 @@ class Entry:
     occurrence: Callable[[str], int]
 
     def origin(self, row: Fields, *, file: str, line: int, index: int, occurrence: int) -> Origin:
-        """Where a row came from; for a row that descends from a raw one of ours, the raw one's.
+        """Where a row came from. A row of ours names the raw row that it was made from.
 
-        occurrence: how many equal rows stand before it.
+        line: its number in its file, from 1. index: its number in the source, from 0. occurrence:
+        how many equal rows come before it.
         """
         known = row.get("source")
         if "schema" in row and isinstance(known, dict) and isinstance(known.get("id"), str):
@@ -114,8 +118,12 @@ class Entry:
         )
 
     def record(self, row: Fields, origin: Origin, program: Program | None) -> Record:
-        """The record of a row. program: the one that a row below `parsed` is about. Raises:
-        Rejected."""
+        """The record of a row. Raises: Rejected.
+
+        program: the one that the row is about, for rows of later boundaries than `parsed`.
+        """
+        # Rows are untyped JSON, of which any field may be of any type. Checking each before its use
+        # would be most of this module.
         try:
             return self._record(row, origin, program)
         except (TypeError, ValueError, AttributeError, KeyError) as exc:
@@ -150,7 +158,8 @@ class Entry:
             there = ", ".join(sorted(row)) or "none"
             raise Rejected(
                 "no_code",
-                f"the row has no text in the field {self.code_field!r} (source.code_field); its fields: {there}",
+                f"the row has no text in the field {self.code_field!r} (source.code_field); "
+                f"its fields: {there}",
             )
         if not code.strip():
             raise Rejected("no_code", f"the field {self.code_field!r} is empty")
@@ -218,15 +227,18 @@ class Entry:
 
 
 def chain(messages: Messages, output: str | None = None) -> str:
-    """Identifies a conversation up to an answer: its messages and the answer, or its messages but
-    the last."""
+    """A digest of a conversation up to and with an answer.
+
+    output: the answer to the messages. Without one, the conversation ends before its last message,
+    which is the feedback on an answer.
+    """
     spoken = [dict(message) for message in messages]
     spoken = spoken[:-1] if output is None else [*spoken, {"role": "assistant", "content": output}]
     return digest(*(f"{message['role']}\n{message['content']}" for message in spoken))
 
 
 def parsed(row: Fields, origin: Origin) -> Program:
-    """A program of a parsed file. Raises: Rejected."""
+    """The program of a row of `parsed`. Raises: Rejected."""
     code, pairs = row.get("refcode"), row.get("ios")
     if not isinstance(code, str) or not code.strip():
         raise Rejected("bad_row", "refcode is missing")
@@ -262,15 +274,15 @@ def parsed(row: Fields, origin: Origin) -> Program:
 
 
 def _cluster(value: Any) -> Cluster | None:
-    """The tags of a program, where they have the form of ours."""
+    """The cluster of a program of ours, or None for one that was not probed."""
     if not isinstance(value, dict) or not isinstance(value.get("version"), int):
         return None
     return Cluster(value["version"], value.get("behaviour"), tuple(value.get("text") or ()))
 
 
 def _recorded(io: Any, detail: Fields) -> Pair:
-    """A recorded pair; one that is no JSON is kept in its place, tagged `invalid`, and never
-    asked."""
+    """A recorded pair. One that is no JSON is tagged `invalid`, and never asked."""
+    # It keeps its place, since rows of others name a pair by its number.
     try:
         return Pair(
             input=text_of(io["input"]),
@@ -287,7 +299,7 @@ def _recorded(io: Any, detail: Fields) -> Pair:
 
 
 def turned(row: Fields, answer: Answer) -> Turn:
-    """A turn from its row, the answer's content from the conversation."""
+    """A turn from its row. answer: holds the content, which only the conversation has."""
     usage = row.get("usage")
     answer = replace(
         answer,
@@ -370,6 +382,8 @@ def _usage(row: Fields) -> Usage:
 
 
 def _pair(row: Fields, program: Program) -> tuple[int, Pair]:
+    """The pair that a row is about, by its id or else by its number. Raises: Rejected."""
+    # Reversed, so that the first of two pairs with equal inputs counts.
     by_id = {pair.id: (number, pair) for number, pair in reversed([*enumerate(program.pairs)])}
     if row.get("pair") in by_id:
         return by_id[row["pair"]]
@@ -380,7 +394,10 @@ def _pair(row: Fields, program: Program) -> tuple[int, Pair]:
 
 
 def _divided(messages: Messages) -> tuple[Messages, tuple[tuple[Message, Message], ...]]:
-    """The opening, and the answers with the feedback on each that follow it."""
+    """The opening of a conversation, and the answers in it, each with its feedback.
+
+    Raises: Rejected where these do not alternate.
+    """
     first = next(
         (place for place, message in enumerate(messages) if message["role"] == "assistant"),
         len(messages),
@@ -393,6 +410,7 @@ def _divided(messages: Messages) -> tuple[Messages, tuple[tuple[Message, Message
 
 def _turns(row: Fields, spoken: tuple[tuple[Message, Message], ...]) -> tuple[Turn, ...]:
     known = row.get("turns")
+    # A turn of others has no verdict. It was wrong, or the conversation would have ended with it.
     details = (
         known if isinstance(known, list) and len(known) == len(spoken) else [None] * len(spoken)
     )

@@ -1,4 +1,4 @@
-"""The rows of finished samples and of settled questions, and what they add to the report."""
+"""The rows of finished samples and of their questions, and what they add to the report."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,7 +16,10 @@ LICENCES = ("license", "licence", "license_type", "licenses")
 
 
 def sample_row(question: Question, sample: Attempted) -> Row:
-    """The finished row of a sample: the five fields first, then all that is known of it."""
+    """The finished row of a sample: the prompt, its turns with their feedback, and `meta`.
+
+    A row has at least two turns, of which the second may be null.
+    """
     row: dict[str, Any] = {"prompt": question.opening[-1]["content"]}
     for number in range(1, max(2, len(sample.turns)) + 1):
         turn = sample.turns[number - 1] if number <= len(sample.turns) else None
@@ -32,10 +35,9 @@ def sample_row(question: Question, sample: Attempted) -> Row:
 
 
 def question_row(question: Question) -> Row:
-    """The line of a question whose last sample has settled, with its pass rates.
+    """The row of a question all of whose samples are closed, with its pass rates.
 
-    wanted: answers asked for in all; asked: so far; answered: those that gave a turn. More samples
-    in a later run give it another line, which supersedes.
+    A later run may ask for more samples. Their row has another id, and takes the place of this one.
     """
     answered = [sample for sample in question.samples if sample.turns]
     first = sum(sample.turns[0].verdict == "right" for sample in answered)
@@ -63,7 +65,7 @@ def question_row(question: Question) -> Row:
 
 
 def source_of(origin: Origin) -> dict[str, Any]:
-    """What a sample says of its raw row: id, licence and path."""
+    """What a sample's row shows of its raw row: id, licence, path, and where it stands."""
     fields: Mapping[str, Any] = origin.fields
     return {
         "id": origin.id,
@@ -101,13 +103,14 @@ def _meta(question: Question, sample: Attempted) -> dict[str, Any]:
 
 
 def _tags(question: Question, sample: Attempted) -> list[str]:
+    """The tags of a question, and those that the runs of a sample add."""
     near = any(turn.near_limit for turn in sample.turns) or question.pair.near_limit
     outside = any(turn.out_of_domain for turn in sample.turns)
     return [*question.tags, *(NEAR if near else ()), *(OUTSIDE if outside else ())]
 
 
 def _sample_counts(question: Question, sample: Attempted) -> counts.Counts:
-    """How a sample ended, by turn and direction."""
+    """How a sample ended, its verdicts, and how each equality would have judged its answers."""
     rights = [number for number, turn in enumerate(sample.turns, 1) if turn.verdict == "right"]
     ending = f"right_in_turn_{rights[0]}" if rights else f"still_{sample.last.verdict}"
     direction, output_type = question.direction, _output_type(question)

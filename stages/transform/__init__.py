@@ -1,2 +1,1 @@
-"""raw -> questions -> unified -> drafts: a source file becomes one or more programs that are still
-to be run."""
+"""raw -> questions -> unified -> drafts: turns a source file into programs that are yet to run."""

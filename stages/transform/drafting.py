@@ -1,5 +1,4 @@
-"""Unified -> Draft: reads a transform reply, or a repair's, into the programs that are to be
-run."""
+"""Unified -> Draft: reads programs out of the reply to a transform question or a repair turn."""
 
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,7 @@ Outcomes = tuple[Draft | TransformQuestion | Reject | Program | Tally, ...]
 
 @dataclass(frozen=True, slots=True)
 class Drafting:
-    """One reply in, its programs out; what does not parse goes to a repair turn."""
+    """Reads a reply into its programs. What does not parse goes to a repair turn."""
 
     repairs: Repairs
 
@@ -45,7 +44,7 @@ class Drafting:
         return tuple(outcomes)
 
     def _mended(self, unified: Unified, draft: Draft) -> Outcomes:
-        """A repair's reply: its sections laid over those that were there, under guard."""
+        """The draft with the sections that a repair's reply gives, unless they hide the fault."""
         before = draft.sections
         question = replace(unified.question, draft=None)
         draft = replace(
@@ -59,6 +58,7 @@ class Drafting:
             return self._anew(unified, draft)
         after = merged(before, unified.answer.content, draft.number)
         hidden = guarded(before, after)
+        # A reply without a change is the end: asked once more, the model would say the same.
         if hidden is not None and hidden.kind == "unchanged":
             attempts = (*draft.attempts[:-1], replace(draft.attempts[-1], fault=hidden))
             return given_up(replace(draft, attempts=attempts))
@@ -69,7 +69,7 @@ class Drafting:
         return self.repairs.of(draft, fault) if fault else (draft,)
 
     def _anew(self, unified: Unified, draft: Draft) -> Outcomes:
-        """A reply in place of one that held no program at all."""
+        """The outcome of a repair's reply, where no earlier reply held a program."""
         parts = read(unified.answer.content)
         if isinstance(parts, Declined):
             return (_declined(draft.question.origin.id, parts),)

@@ -1,8 +1,8 @@
-"""Reads a transforming model's reply: its sections, whatever their layout, or its word that it
-declines.
+"""Reads the sections of a transforming model's reply, or that the model declines.
 
-Tolerated: heading level, case, numbering, bold, underlines, trailing colons and extra words; any
-fence and language tag, an unclosed last fence; sections in any order; chatter around them.
+Headings may have any level, case and numbering. They may be bold or underlined, and have a trailing
+colon or extra words. Any fence and language tag will do, and the last fence need not be closed.
+Sections may stand in any order, with other text around them.
 """
 
 import ast
@@ -44,23 +44,25 @@ CATEGORIES = frozenset({"config", "io", "web", "plot", "trivial", "other"})
 
 @dataclass(frozen=True, slots=True)
 class Declined:
+    """That the model declines a file. category: one of CATEGORIES. why: in its own words."""
+
     category: str
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The part of a reply about one program: what could be read of it, and what is wrong with
-    it."""
+    """The part of a reply about one program, with what is wrong with it, if anything is."""
 
     sections: Sections
     fault: Fault | None
 
 
 def read(reply: str) -> Declined | tuple[Part, ...]:
-    """The programs of a reply in order, at least one, or its decline."""
+    """The programs of a reply in order, at least one, or that the model declines."""
     text = reply.replace("\r\n", "\n")
     programs = _found(text)
+    # A reply with sections is no decline, even if a line of its code or its statement says so.
     if not any(programs):
         declined = _declined(text)
         if declined:
@@ -69,10 +71,9 @@ def read(reply: str) -> Declined | tuple[Part, ...]:
 
 
 def merged(base: Sections, reply: str, number: int = 1) -> Sections:
-    """`base` with those sections replaced that a repair's reply gives anew; the same object if it
-    gives none.
+    """`base` with the sections that a repair's reply changes, or `base` itself if it changes none.
 
-    number: which program of the reply is meant, if it gives several.
+    number: which program of the reply is meant, from 1, if it gives several.
     """
     programs = _found(reply.replace("\r\n", "\n"))
     found = programs[min(number, len(programs)) - 1]
@@ -81,7 +82,7 @@ def merged(base: Sections, reply: str, number: int = 1) -> Sections:
 
 
 def fault_of(sections: Sections) -> Fault | None:
-    """What the sections lack that a look at their syntax trees can tell."""
+    """What is wrong with the sections, as far as that shows before the code is run, or None."""
     missing = [
         TITLES[name]
         for name in ("code", "description", "generator", "statement")
@@ -113,12 +114,13 @@ def fault_of(sections: Sections) -> Fault | None:
 
 
 def function_of(tree: ast.Module, name: str) -> ast.FunctionDef | None:
-    """The last module-level definition of a function."""
+    """The last module-level definition of a function, which is the one that counts, or None."""
     found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
     return found[-1] if found else None
 
 
 def _required(args: ast.arguments) -> list[str]:
+    """The names of the arguments without a default."""
     positional = args.posonlyargs + args.args
     required = positional[: len(positional) - len(args.defaults)]
     keywords = [
@@ -130,6 +132,7 @@ def _required(args: ast.arguments) -> list[str]:
 
 
 def _place(exc: Exception) -> str:
+    """What the parser found wrong, and where."""
     if isinstance(exc, SyntaxError):
         return f"{exc.msg}, in line {exc.lineno}: {(exc.text or '').strip()[:120]}"
     return f"{type(exc).__name__}: {exc}"
@@ -141,16 +144,17 @@ def _declined(text: str) -> Declined | None:
         if found:
             category = found[1].lower()
             why = found[2].strip(" -:*_`")
-            return (
-                Declined(category, why)
-                if category in CATEGORIES
-                else Declined("other", f"{found[1]} {why}".strip())
-            )
+            if category in CATEGORIES:
+                return Declined(category, why)
+            return Declined("other", f"{found[1]} {why}".strip())
     return None
 
 
 def _heading(line: str, below: str) -> str | None:
-    """The text of a heading in plain lower-case words, or None if the line is none."""
+    """The text of a heading in plain lower-case words, or None for another line.
+
+    below: the next line, which may underline this one.
+    """
     atx, bold = ATX.match(line), BOLD.match(line)
     if atx:
         text = atx[2]
@@ -159,6 +163,7 @@ def _heading(line: str, below: str) -> str | None:
     elif UNDERLINE.match(below) and line.strip() and len(line) < 60:
         text = line
     else:
+        # A line without any mark is only a heading if it is a title and nothing else.
         text = line.strip()
         exact = re.sub(r"^\d+[.)]\s*", "", text).rstrip(":").lower()
         if exact not in {title.lower() for title in TITLES.values()}:
@@ -168,6 +173,7 @@ def _heading(line: str, below: str) -> str | None:
 
 
 def _named(heading: str) -> Name | None:
+    """The section that a heading opens. Up to three extra words may follow its title."""
     for name, pattern in PATTERNS.items():
         found = pattern.match(heading)
         if found and len(heading[found.end() :].split()) <= 3:
@@ -176,13 +182,15 @@ def _named(heading: str) -> Name | None:
 
 
 def _found(text: str) -> list[dict[Name, str]]:
-    """The raw sections of each program of the reply, in order."""
+    """The sections of each program of the reply, in order, three programs at most."""
     lines = text.split("\n")
     programs: list[dict[Name, list[str]]] = [{}]
     current: list[str] = []
     fence = ""
     for number, line in enumerate(lines):
         mark = FENCE.match(line)
+        # Inside of a fence a line such as "# Main function" is a comment, and no heading. Only a
+        # fence of the same character, as long and without a language, closes it.
         if fence:
             if mark and mark[1][0] == fence[0] and len(mark[1]) >= len(fence) and not mark[2]:
                 fence = ""
@@ -199,6 +207,7 @@ def _found(text: str) -> list[dict[Name, str]]:
                 programs.append({})
             continue
         name = _named(heading) if heading is not None else None
+        # The first section of a name counts. A later one is part of the section that it stands in.
         if name is not None and name not in programs[-1]:
             current = programs[-1][name] = []
         elif not (UNDERLINE.match(line) and not current):
@@ -210,6 +219,7 @@ def _found(text: str) -> list[dict[Name, str]]:
 
 
 def _body(name: Name, text: str) -> str:
+    """The text of a section. For code, the fenced block that defines the asked function."""
     if name not in CODE:
         return RULE.sub("", text.rstrip()).strip()
     blocks = _blocks(text)
@@ -220,6 +230,7 @@ def _body(name: Name, text: str) -> str:
 
 
 def _blocks(text: str) -> list[str]:
+    """The texts of the fenced blocks, in order."""
     blocks: list[list[str]] = []
     fence = ""
     for line in text.split("\n"):

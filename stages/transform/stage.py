@@ -1,5 +1,4 @@
-"""raw -> questions -> unified: asks a model to rewrite a source file as a program, and later to
-mend it."""
+"""raw -> questions -> unified: asks a model to rewrite a source file as a program."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,24 +7,19 @@ from stages.errors import GaveUp, Rejected
 from stages.guest import import_class
 from stages.inference.port import Role
 from stages.prompts.templates import Template
-from stages.records import (
-    Later,
-    Reject,
-    SourceFile,
-    Tally,
-    TransformQuestion,
-    Unified,
-    counts,
-)
+from stages.records import Later, Reject, SourceFile, Tally, TransformQuestion, Unified, counts
 from stages.records.urgency import urgency_of
 
 SIZES_BYTES = (1000, 2000, 4000, 8000, 16000)
+"""Bounds of the classes of length by which yields are reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compose:
-    """SourceFile -> TransformQuestion. packages: what programs may import besides the standard
-    library."""
+    """SourceFile -> TransformQuestion: fills the transform prompt.
+
+    packages: what programs may import besides the standard library.
+    """
 
     template: Template
     packages: Sequence[str]
@@ -48,21 +42,15 @@ class Compose:
         )
 
     def _traits(self, code: str) -> tuple[str, ...]:
-        """By what a file's yield is told: what it imports, and how long it is."""
-        size = next(
-            (
-                f"up_to_{most}"
-                for most in SIZES_BYTES
-                if len(code.encode("utf-8", "replace")) <= most
-            ),
-            "longer",
-        )
+        """The traits by which a file's yield is reported: what it imports, and how long it is."""
+        length = len(code.encode("utf-8", "replace"))
+        size = next((f"up_to_{most}" for most in SIZES_BYTES if length <= most), "longer")
         return f"imports.{import_class(code, self.packages)}", f"bytes.{size}"
 
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """TransformQuestion -> Unified: the model's reply, a repair turn's included."""
+    """TransformQuestion -> Unified: gets the model's reply, also to a repair turn."""
 
     role: Role
 
@@ -72,13 +60,12 @@ class Transform:
         except Rejected as exc:
             if isinstance(exc, GaveUp) and not question.parked:
                 return (Later(replace(question, parked=True)),)
-            if question.draft is not None:
-                return (
-                    Reject(
-                        id=question.draft.id, kind="program", reason=exc.reason, detail=exc.detail
-                    ),
-                )
-            return (
-                Reject(id=question.origin.id, kind="file", reason=exc.reason, detail=exc.detail),
+            draft = question.draft
+            reject = Reject(
+                id=question.origin.id if draft is None else draft.id,
+                kind="file" if draft is None else "program",
+                reason=exc.reason,
+                detail=exc.detail,
             )
+            return (reject,)
         return (Unified(question, answer),)

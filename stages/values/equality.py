@@ -1,11 +1,11 @@
-"""When two values are equal: the one place that decides it, over JSON text.
+"""When two values are equal. No other module decides that.
 
-close   numbers with a float on either side: |a - b| <= max(1e-6, 1e-4 |b|), or the paper's rule
-paper   with a float on either side: relative error <= 1e-3 and the same integer part
-strict  equal as JSON values, 1 and 1.0 being the same number
+    close   numbers with a float on either side: |a - b| <= max(1e-6, 1e-4 |b|), or as in `paper`
+    paper   numbers with a float on either side: relative error <= 1e-3, the same integer part
+    strict  equal as JSON values, where 1 and 1.0 are the same number
 
-In all three: a boolean equals only itself, lists by place, objects by key whatever the order, text
-exactly. Source: arXiv 2502.07316 for `paper`.
+In all three a boolean equals only itself. Lists are compared by place, objects by key in any order,
+and texts exactly. Source of `paper`: arXiv 2502.07316.
 """
 
 import math
@@ -19,17 +19,23 @@ Match = Literal["exact", "close"]
 
 
 def compare(found: str, target: str, equality: Equality) -> Match | None:
-    """How two JSON texts agree: exact (equal without any tolerance), close (within it), or None."""
+    """How two JSON texts agree: exact (without any tolerance), close (within it), or None.
+
+    found: what a model or a run gave, which need not be JSON. target: the recorded value, to which
+    the tolerance is relative.
+    """
     try:
         a, b = value_of(found), value_of(target)
         if _equal(a, b, "strict"):
             return "exact"
         return "close" if equality != "strict" and _equal(a, b, equality) else None
-    except (NotJson, RecursionError):  # nothing that the guest gives is nested so deep
+    except (NotJson, RecursionError):
+        # What is nested too deep for Python equals no target: the guest gives nothing so deep.
         return None
 
 
 def _equal(a: Any, b: Any, equality: Equality) -> bool:
+    # Booleans come first, since Python counts them among the integers: True would equal 1.
     if isinstance(a, bool) or isinstance(b, bool) or a is None or b is None or isinstance(a, str):
         return type(a) is type(b) and bool(a == b)
     if isinstance(a, dict) and isinstance(b, dict):
@@ -42,14 +48,15 @@ def _equal(a: Any, b: Any, equality: Equality) -> bool:
 
 
 def _equal_numbers(a: float, b: float, equality: Equality) -> bool:
+    # Compared before anything is converted: two large integers may differ and be the same float.
     if a == b:
         return True
     if equality == "strict" or not (isinstance(a, float) or isinstance(b, float)):
         return False
     try:
         x, y = float(a), float(b)
-    except OverflowError:  # an integer beyond any float is near none
-        return False
+    except OverflowError:
+        return False  # an integer beyond all floats is near none of them
     if not (math.isfinite(x) and math.isfinite(y)):
         return False
     if equality == "close" and abs(x - y) <= max(1e-6, 1e-4 * abs(y)):

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Bounds of one value. bytes: UTF-8 bytes of its JSON text; leaves: scalars in it; digits: of
-    one integer; items: of one container; characters: of one string; 0 means unbounded. null:
-    whether null alone is a value."""
+    """Bounds of one value, where 0 means unbounded.
+
+    bytes: UTF-8 bytes of its JSON text. leaves: scalars in it. digits: of one integer. items: of
+    one container. characters: of one string. null: whether null alone is a value.
+    """
 
     bytes: int
     leaves: int = 0
@@ -18,7 +20,7 @@ class Size:
     null: bool = True
 
     def excess(self, text: str) -> str:
-        """What of the value is too large, or ""."""
+        """What of the value is too large, in words, or "" if nothing is. text: valid JSON."""
         if len(text.encode()) > self.bytes:
             return f"{len(text.encode())} bytes of JSON, more than {self.bytes}"
         value = json.loads(text)

@@ -9,8 +9,10 @@ class NotJson(ValueError):
 
 
 def text_of(value: Any) -> str:
-    """The canonical text of a value read from a JSON file: like the guest's, key order kept.
-    Raises: NotJson."""
+    """The canonical text of a value: as the guest writes it, with the order of keys kept.
+
+    Raises: NotJson for NaN, infinities, lone surrogates, other types, and what is nested too deep.
+    """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         text.encode()
@@ -20,7 +22,7 @@ def text_of(value: Any) -> str:
 
 
 def value_of(text: str) -> Any:
-    """The value of JSON text; NaN and infinities are refused. Raises: NotJson."""
+    """The value of JSON text. Raises: NotJson, also for NaN and infinities."""
     try:
         return json.loads(text, parse_constant=_refused)
     except (ValueError, RecursionError) as exc:
@@ -32,5 +34,5 @@ def _refused(name: str) -> Any:
 
 
 def sorted_text(text: str) -> str:
-    """The sorted compact form of JSON text, which ids hash."""
+    """The compact form of JSON text with sorted keys, of which ids are hashes."""
     return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The types of JSON values: how they are named, merged, and written in words."""
+"""The types of JSON values: how they are derived, merged, and written in words."""
 
 import ast
 from collections.abc import Iterable, Sequence
@@ -8,11 +8,8 @@ from typing import Any
 def signature(value: Any) -> str:
     """The type of a JSON value in words: `dict{a: int, b: list[str]}`."""
     if isinstance(value, dict):
-        return (
-            "dict{"
-            + ", ".join(f"{key}: {signature(item)}" for key, item in sorted(value.items()))
-            + "}"
-        )
+        items = [f"{key}: {signature(item)}" for key, item in sorted(value.items())]
+        return "dict{" + ", ".join(items) + "}"
     if isinstance(value, list):
         return "list[" + " | ".join(sorted({signature(item) for item in value})) + "]"
     names = {bool: "bool", int: "int", float: "float", str: "str", type(None): "null"}
@@ -20,8 +17,11 @@ def signature(value: Any) -> str:
 
 
 Type = str | tuple[str, Any]
-"""A scalar by name; ("list", element), ("record", {key: type}) or ("map", value type). `null` is
-what was never seen to hold anything, and is probed with integers."""
+"""A scalar by name, ("list", element), ("record", {key: type}) or ("map", value type).
+
+A record has the same keys in all values seen, and a map has not. `null` is the type of what was
+null in all of them. `mixed` stands for types that have nothing in common.
+"""
 
 
 def type_of(value: Any) -> Type:
@@ -35,7 +35,7 @@ def type_of(value: Any) -> Type:
 
 
 def merged(types: Iterable[Type]) -> Type:
-    """The one type that holds all of these: what may be null counts as what it is otherwise."""
+    """The one type that holds all of these. What may be null counts as what it is otherwise."""
     found: Type = "null"
     for type_ in types:
         found = _both(found, type_)
@@ -48,12 +48,9 @@ def _both(a: Type, b: Type) -> Type:
     if a == "null":
         return b
     if isinstance(a, str) or isinstance(b, str):
-        numbers = ("bool", "int", "float")
-        return (
-            numbers[max(numbers.index(a), numbers.index(b))]
-            if a in numbers and b in numbers
-            else "mixed"
-        )
+        numbers = ("bool", "int", "float")  # each one holds those before it
+        both = a in numbers and b in numbers
+        return numbers[max(numbers.index(a), numbers.index(b))] if both else "mixed"
     if a[0] == b[0] == "list":
         return ("list", _both(a[1], b[1]))
     if "list" in (a[0], b[0]):
@@ -68,7 +65,7 @@ def _values(type_: tuple[str, Any]) -> Iterable[Type]:
 
 
 def parameters(code: str, entrypoint: str) -> tuple[str, ...]:
-    """The names of a function's parameters in their order; () where the code does not say."""
+    """The names of a module-level function's parameters, in order. () where the code has none."""
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError):
@@ -83,8 +80,10 @@ def parameters(code: str, entrypoint: str) -> tuple[str, ...]:
 
 
 def typed(inputs: Sequence[Any], order: Sequence[str]) -> tuple[tuple[str, Type], ...]:
-    """The arguments of these inputs with their types, in the order of the parameters where that is
-    known."""
+    """The arguments of these inputs with their types, () where one is no object.
+
+    order: the names of the parameters. Names that are not among them come last, sorted.
+    """
     if not inputs or not all(isinstance(given, dict) for given in inputs):
         return ()
     names = sorted(

@@ -1,1 +1,1 @@
-"""generations -> verified: what was answered, and whether it is right."""
+"""generations -> verified: reads answers out of replies, and judges them."""

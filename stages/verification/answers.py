@@ -1,12 +1,11 @@
 """Finds the final JSON answer in what a model wrote, and says how it was read.
 
-strict    the last complete JSON object that has the asked field tolerant  the same, or one with
-another syntax than JSON's (see stages.literals), or without its last brackets (default) lenient
-also the field in another case, and a bare value at the end of the text
+    strict    the last complete JSON object that has the asked field
+    tolerant  also one in another syntax (see `literals`), or without its last brackets (default)
+    lenient   also the field in another case, and a bare value at the end of the text
 
 Only outermost objects count: a field inside a larger object is no answer. What stands in <think> is
-no answer either. Text inside strings is never rewritten, and nothing here raises, whatever was
-written.
+no answer either. Text inside strings is never rewritten. No text makes this module raise.
 """
 
 import json
@@ -25,16 +24,21 @@ TAIL = 65_536
 MENDED = 64
 """How many of the last braces that open no JSON are read with tolerance."""
 EFFORT = 500_000
-"""Characters that may be read in vain for strict JSON; then only the last braces are tried."""
+"""Characters that may be read in vain for strict JSON. Then only the last MENDED braces are tried.
+
+Each of thousands of braces could otherwise be read up to the end of the text.
+"""
 LINES_COUNTED = 32
-"""An error of Python's reader costs its place, for the number of its line: as much as reading a
-32nd of it."""
+"""Python's reader counts the lines before an error, from the beginning of the text.
+
+That costs as much as reading one in so many of the characters there.
+"""
 LEVEL_CHARACTERS = 5000
-"""What an attempt counts that ends too deep."""
+"""Characters that an attempt counts for if it ends because the text is nested too deep."""
 OPENING = re.compile(r"[{｛]")  # noqa: RUF001  # full-width
 TAG = re.compile(r"</?think>")
 BEGUN = re.compile(r'\{\s*["}]')
-"""How an object begins that is JSON."""
+"""How a JSON object begins. Other braces are not worth an attempt."""
 FENCED = re.compile(r"(?:```|~~~)[\w+-]*\n((?:(?!```|~~~).)*)(?:```|~~~)\s*\Z", re.DOTALL)
 BOXED = re.compile(r"\\boxed\s*\{")
 SAID = re.compile(r"(?:answer|result|output)(?:\s+is)?\s*[:=]?\s*(.+)$", re.IGNORECASE)
@@ -44,14 +48,17 @@ WORDS = {"true": True, "false": False, "null": None, "none": None}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """text: the answer as canonical JSON text; how: strict, or repaired:<what>."""
+    """An answer. text: its canonical JSON. how: `strict`, or `repaired:` and what was repaired."""
 
     text: str
     how: str
 
 
 def find(content: str, field: str, reading: Reading) -> Found | None:
-    """The value of the last object in `content` that has `field`, or None."""
+    """The value of the last object in `content` that has `field`, or None.
+
+    content: a reply, of any text. field: in lower case.
+    """
     tail = said(content)[-TAIL:]
     objects = list(_objects(tail, field, tolerant=reading != "strict"))
     for value, how in reversed(objects):
@@ -61,11 +68,15 @@ def find(content: str, field: str, reading: Reading) -> Found | None:
 
 
 def said(content: str) -> str:
-    """The content without what the model has only thought: a block of <think>, or all before a
-    </think> alone."""
+    """The content without the model's thoughts.
+
+    Thoughts are blocks of <think>, or all before a </think> that closes no block.
+    """
     parts: list[str] = []
     place, inside = 0, False
     for start, end, quoted in _tags(content):
+        # A tag in double quotes is part of an answer. But thoughts may hold any number of quotes,
+        # so what closes them counts in any case.
         opening = content[start + 1] != "/"
         if quoted and (opening or not inside):
             continue
@@ -78,8 +89,10 @@ def said(content: str) -> str:
 
 
 def _tags(content: str) -> Iterator[tuple[int, int, bool]]:
-    """Where tags of thought begin and end, and whether inside of double quotes, as far as the line
-    tells."""
+    """The start and end of each <think> or </think>, and whether it stands in double quotes.
+
+    Only the quotes before it on its line count.
+    """
     place, quotes = 0, 0
     for found in TAG.finditer(content):
         between = content[place : found.start()]
@@ -90,7 +103,7 @@ def _tags(content: str) -> Iterator[tuple[int, int, bool]]:
 
 
 def _objects(tail: str, field: str, *, tolerant: bool) -> Iterator[tuple[dict[str, Any], str]]:
-    """The outermost objects of the text in order, and how each was read."""
+    """The outermost objects of the text in order, each with how it was read."""
     opening = [found.start() for found in OPENING.finditer(tail)]
     strict = _strict(tail, opening)
     mended = (
@@ -109,13 +122,15 @@ def _objects(tail: str, field: str, *, tolerant: bool) -> Iterator[tuple[dict[st
                 value, stop, unclosed = literal(tail, place, values=left)
             except NotLiteral:
                 continue
+            # An object that was never closed may be a brace in prose that took in what follows.
+            # Without the field it would only hide the answer behind it.
             if isinstance(value, dict) and (field in value or not unclosed):
                 end = stop
                 yield value, "repaired:unclosed" if unclosed else "repaired:literal"
 
 
 def _strict(tail: str, opening: list[int]) -> dict[int, tuple[Any, int]]:
-    """The objects that are JSON as it stands, and where each ends, by where it begins."""
+    """The objects that are JSON: for the place of each, its value and where it ends."""
     decode = json.JSONDecoder(parse_constant=_refuse, parse_int=integer).raw_decode
     found: dict[int, tuple[Any, int]] = {}
     end = effort = 0
@@ -139,6 +154,7 @@ def _refuse(name: str) -> Any:
 
 
 def _lenient(tail: str, field: str, objects: list[dict[str, Any]]) -> Found | None:
+    """The field in another case, or else a bare value at the end of the text."""
     for value in reversed(objects):
         for key in value:
             if key.lower() == field:
@@ -158,7 +174,7 @@ def _lenient(tail: str, field: str, objects: list[dict[str, Any]]) -> Found | No
 
 
 def _boxed(tail: str) -> Iterator[str]:
-    """What stands in the last box of LaTeX."""
+    """The text in the last box of LaTeX, if it is closed."""
     places = [found.end() for found in BOXED.finditer(tail)]
     if places:
         depth = 1
@@ -170,7 +186,7 @@ def _boxed(tail: str) -> Iterator[str]:
 
 
 def _bare(text: str) -> Found | None:
-    """A text that is one value and nothing else."""
+    """The value of a text that holds one value and nothing else."""
     if text.lower() in WORDS:
         return _found(WORDS[text.lower()], "repaired:bare")
     try:
@@ -187,6 +203,8 @@ def _found(value: Any, how: str) -> Found | None:
         return Found(text_of(value), how)
     except NotJson:
         pass
+    # Python refuses to write integers of more than 4300 digits, which a right answer may have. A
+    # mark takes the place of each one until the rest is written.
     huge: list[str] = []
     try:
         text = text_of(_marked(value, huge))
@@ -198,7 +216,8 @@ def _found(value: Any, how: str) -> Found | None:
 
 
 def _shallow(value: Any) -> bool:
-    """Whether a value is nested no deeper than one that the guest gives."""
+    """Whether a value is nested no deeper than DEPTH, as everything that the guest gives."""
+    # Level by level, since a recursion could end in a RecursionError for deep JSON.
     level = [value]
     for _ in range(DEPTH + 1):
         level = [
@@ -211,11 +230,17 @@ def _shallow(value: Any) -> bool:
 
 
 MARK = "\ufdd0"
-"""No character: stands around the number of an integer that is too long for Python to write."""
+"""Stands around the number of an integer that is too long for Python to write.
+
+It is a code point that Unicode keeps free, so that no sensible text holds it.
+"""
 
 
 def _marked(value: Any, huge: list[str]) -> Any:
-    """The value with such integers replaced."""
+    """The value with marks in place of its long integers, whose digits are added to `huge`.
+
+    Raises: NotJson for a text that holds a mark.
+    """
     if isinstance(value, dict):
         return {key: _marked(item, huge) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,5 +1,4 @@
-"""What is said of an answer. The truth of an output question is never told; sentences for right
-answers are fixed."""
+"""The feedback on an answer. It never holds the right output of an output question."""
 
 from dataclasses import dataclass
 
@@ -7,11 +6,11 @@ from stages.prompts.templates import Template
 from stages.records import Question, Turn
 
 SHAPE = "shape: "
-"""How the error of a predicted input begins that cannot be passed to the function at all."""
+"""The beginning of an error where a predicted input cannot be passed to the function at all."""
 OUTSIDE = "outside the stated domain"
-"""The error of a predicted input that gives the output but that the description rules out."""
+"""The error of a predicted input that gives the right output, but that its check refuses."""
 SHOWN = 600
-"""Characters of a value that are repeated in a feedback."""
+"""Characters of a value that a feedback repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +21,7 @@ class Feedback:
 
     @property
     def redo(self) -> str:
+        """The request to try again, which follows the feedback where another turn does."""
         return self.template.parts()["redo"]
 
     def about(self, question: Question, turn: Turn) -> str:

@@ -1,4 +1,7 @@
-"""Answered -> Judged: compares predicted outputs with the truth, and runs predicted inputs."""
+"""Answered -> Judged: compares predicted outputs with the recorded one, and runs predicted inputs.
+
+A verdict depends on CPU time and not on wall time, so that it is the same on a busy machine.
+"""
 
 import json
 from dataclasses import dataclass, replace
@@ -23,8 +26,11 @@ VERDICT_OF_RUN: dict[str, VerdictName] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """Gives every fresh turn its verdict and its feedback. A verdict depends on CPU time, never on
-    the load."""
+    """Gives every fresh turn its verdict and its feedback.
+
+    equality: when a value equals the recorded one. reading: how tolerantly answers are read.
+    domain: whether an input outside of the stated domain is only tagged, or wrong.
+    """
 
     sandbox: Runner
     feedback: Feedback
@@ -58,6 +64,8 @@ class Verification:
             if question.direction == "input"
             else self._output(question, turn)
         )
+        # A wrong answer may be due to a wrong record. The gate rules that out, but it has not run,
+        # or has run in another guest, for a program that was read from a file.
         if (
             turn.verdict != "right"
             and not self._gated_here(question)
@@ -72,7 +80,7 @@ class Verification:
         return turn
 
     def _gated_here(self, question: Question) -> bool:
-        """Whether the gate has seen this pair come again in a guest like this one."""
+        """Whether the gate has seen this pair reproduce in a guest like this one."""
         there = question.program.generation.environment
         return question.program.gated and there in (None, environment(self.sandbox.guest))
 
@@ -95,8 +103,10 @@ class Verification:
         return await self._placed(question, turn, found)
 
     async def _placed(self, question: Question, turn: Turn, found: Found) -> Turn:
-        """Tags an input outside the stated domain; where the domain is required, even a right one
-        is wrong."""
+        """The turn with a tag if its input lies outside of the stated domain.
+
+        Where `domain` is "require", such an input is wrong even if it gives the output.
+        """
         check = question.program.sections.check
         if not check:
             return turn
@@ -109,8 +119,7 @@ class Verification:
         return turn
 
     async def _truth_stands(self, question: Question) -> bool:
-        """Whether the recorded pair still comes out of the program; asked only where that was not
-        seen in such a guest."""
+        """Whether the program still gives the recorded output for the recorded input."""
         run = await self._run(question, question.pair.input)
         return (
             run.value is not None and compare(run.value, question.pair.output, "close") is not None
@@ -124,8 +133,10 @@ class Verification:
 
 
 def shape_error(predicted: str, recorded: str) -> str:
-    """Why a predicted input cannot be passed to the function at all, or "": no object, missing or
-    extra names."""
+    """Why a predicted input cannot be passed to the function at all, or "" if it can.
+
+    predicted, recorded: inputs as JSON text. The names of the recorded one are the arguments.
+    """
     value, wanted = json.loads(predicted), json.loads(recorded)
     if not isinstance(wanted, dict):
         return ""

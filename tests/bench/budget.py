@@ -3,9 +3,9 @@ heavy-tailed token counts.
 
     python -m tests.bench.budget [RUNS] [FORECASTS]      (200 20)
 
-RUNS runs with random budgets, half of them killed -9 in the middle and gone on with, and a share of
+RUNS runs with random budgets, half of them killed -9 in the middle and continued, and a share of
 calls that hang or break off and are billed all the same. FORECASTS whole runs, whose cost is
-foretold after 50 rows.
+forecast after 50 rows.
 """
 
 import asyncio

@@ -75,7 +75,7 @@ class Diary:
         self.answered[second] = self.answered.get(second, 0) + 1
         return web.Response(body=self.body, content_type="application/json")
 
-    async def told(self, _: web.Request) -> web.Response:
+    async def entries(self, _: web.Request) -> web.Response:
         return web.json_response({"changes": self.changes, "answered": self.answered})
 
 
@@ -83,7 +83,7 @@ async def _serve(plan: Plan, port: Connection) -> None:
     diary = Diary(plan)
     app = web.Application(client_max_size=64 << 20)
     app.router.add_post("/v1/chat/completions", diary.chat)
-    app.router.add_get("/diary", diary.told)
+    app.router.add_get("/diary", diary.entries)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=8192).start()

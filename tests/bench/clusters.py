@@ -1,5 +1,6 @@
-"""Cost of telling what programs are like, by their number: python -m tests.bench.clusters [programs
-...]
+"""Cost of finding out what programs are like, by their number.
+
+    python -m tests.bench.clusters [programs ...]
 
 For each number, that many synthetic programs get their tags (fingerprint of probe outputs, bands of
 their text) and are grouped; microseconds of CPU a program, and how the largest compares with the

@@ -39,7 +39,7 @@ def resident_bytes() -> int:
 
 async def run(url: str, folder: Path, seconds: float) -> None:
     models = {"main": {"base_url": f"{url}/v1", "model": "stand-in", "concurrency": 64}}
-    began, count, first_s, settled, told = time.monotonic(), 0, 0.0, 0, 0.0
+    began, count, first_s, settled, printed = time.monotonic(), 0, 0.0, 0, 0.0
     async with Engine(settings(folder, models=models)) as engine:
         stream = engine.stream(endless())
         async for _ in stream:
@@ -48,8 +48,8 @@ async def run(url: str, folder: Path, seconds: float) -> None:
             first_s = first_s or now_s
             if now_s >= SETTLED_S and not settled:
                 settled = resident_bytes()
-            if now_s - told >= 30:
-                told = now_s
+            if now_s - printed >= 30:
+                printed = now_s
                 print(
                     (
                         f"{now_s:5.0f} s  {count} rows  {engine.statistics().live} live  "
@@ -71,9 +71,9 @@ async def run(url: str, folder: Path, seconds: float) -> None:
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 600.0
     with tempfile.TemporaryDirectory() as folder:
-        weather = Path(folder) / "weather.json"
-        weather.write_text(json.dumps(STRAGGLERS))
-        with standin("--latency", "2", "--sigma", "0.6", "--weather", str(weather)) as url:
+        stragglers = Path(folder) / "stragglers.json"
+        stragglers.write_text(json.dumps(STRAGGLERS))
+        with standin("--latency", "2", "--sigma", "0.6", "--weather", str(stragglers)) as url:
             asyncio.run(run(url, Path(folder), seconds))
 
 

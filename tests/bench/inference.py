@@ -1,13 +1,13 @@
-"""How full, how fast and how cheap the model client is, against the barest way to do the same in
-one run.
+"""How full, how fast and how cheap the model client is, against the barest way to do the same.
 
-    python -m tests.bench.inference flight [CALLS]      mean in flight between the first and last
-    moment at the ceiling python -m tests.bench.inference storm               one of three addresses
-    dead, and a storm of 10 s: of an oracle's python -m tests.bench.inference cpu
-    CPU and memory a request, at 100, 1,000 and 4,000 in flight
+    python -m tests.bench.inference flight [CALLS]
+    python -m tests.bench.inference storm
+    python -m tests.bench.inference cpu
 
-flight runs the whole engine, from questions in a file to their generations, with a journal on disk.
-storm and cpu run the client alone.
+flight: the mean in flight between the first and last moment at the ceiling. It runs the whole
+engine, from questions in a file to their generations, with a journal on disk. storm: with one of
+three addresses dead, and a storm of 10 s, the share of what an oracle would get. cpu: CPU and
+memory a request, at 100, 1,000 and 4,000 in flight. storm and cpu run the client alone.
 """
 
 import asyncio
@@ -105,16 +105,16 @@ LASTS_S = 60.0
 
 
 async def for_so_long(ask: Callable[[int], Awaitable[Any]], slots: int) -> int:
-    """Answers within LASTS_S of as many lanes that ask one after another."""
+    """Answers within LASTS_S of as many callers that ask one after another."""
     answered, end = 0, time.monotonic() + LASTS_S
 
-    async def lane(number: int) -> None:
+    async def caller(number: int) -> None:
         nonlocal answered
         while time.monotonic() < end:
             await ask(number)
             answered += time.monotonic() < end
 
-    tasks = [asyncio.create_task(lane(number)) for number in range(slots)]
+    tasks = [asyncio.create_task(caller(number)) for number in range(slots)]
     await asyncio.sleep(end - time.monotonic())
     for task in tasks:
         task.cancel()
@@ -176,12 +176,12 @@ async def cost(ask: Callable[[int], Awaitable[Any]], in_flight: int, calls: int)
     """CPU milliseconds a request, with so many in flight."""
     numbers = iter(range(calls))
 
-    async def lane() -> None:
+    async def caller() -> None:
         for number in numbers:
             await ask(number)
 
     began = time.process_time()
-    await asyncio.gather(*[lane() for _ in range(in_flight)])
+    await asyncio.gather(*[caller() for _ in range(in_flight)])
     return 1000 * (time.process_time() - began) / calls
 
 

@@ -17,7 +17,7 @@ from engine.effects.effects import Effects, FreshResult, key_of
 from engine.flow.context import StopSwitch
 from engine.journal.journal import Journal
 
-RATE, LANES, COUNT, ROUNDS = 1000, 64, 3000, 5
+RATE, CALLERS, COUNT, ROUNDS = 1000, 64, 3000, 5
 ANSWER = b'{"answer": {"content": "' + b"Let me trace it step by step. " * 135 + b'"}}'
 
 
@@ -26,10 +26,10 @@ async def rate(effects: Effects | None, start: int) -> tuple[float, float]:
     numbers = iter(range(start, start + COUNT))
 
     async def make() -> FreshResult:
-        await asyncio.sleep(LANES / RATE)  # the model's time
+        await asyncio.sleep(CALLERS / RATE)  # the model's time
         return FreshResult(ANSWER, {"calls": 1})
 
-    async def lane() -> None:
+    async def caller() -> None:
         for number in numbers:
             if effects is None:
                 await make()
@@ -37,7 +37,7 @@ async def rate(effects: Effects | None, start: int) -> tuple[float, float]:
                 await effects.of(key_of({"messages": [number], "text": "x" * 4096}), make)
 
     began, cpu_s = time.perf_counter(), time.process_time()
-    await asyncio.gather(*[lane() for _ in range(LANES)])
+    await asyncio.gather(*[caller() for _ in range(CALLERS)])
     return COUNT / (time.perf_counter() - began), time.process_time() - cpu_s
 
 

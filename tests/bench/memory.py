@@ -93,16 +93,16 @@ async def run(url: str, folder: Path, instances: int) -> None:
         prediction={"pairs": QUESTIONS, "directions": ["output"]},
         revision={"turns": 1},
     )
-    first, count, told, began = 0, 0, 0.0, time.monotonic()
+    first, count, printed, began = 0, 0, 0.0, time.monotonic()
     async with Engine(config) as engine:
         async for _ in engine.stream(programs(instances // QUESTIONS)):
             count += 1
             if count == instances // 100:
                 first = peak_bytes()
-            if time.monotonic() - told > 30:
-                told = time.monotonic()
+            if time.monotonic() - printed > 30:
+                printed = time.monotonic()
                 print(
-                    f"{told - began:5.0f} s  {count} rows  {peak_bytes() >> 20} MB at most",
+                    f"{printed - began:5.0f} s  {count} rows  {peak_bytes() >> 20} MB at most",
                     flush=True,
                 )
     size = sum(file.stat().st_size for file in (folder / "out").iterdir())

@@ -47,7 +47,7 @@ HOSTILE = [
 ]
 LIMITS = Limits(cpu_s=0.5, wall_s=0.5, memory_bytes=256 << 20)
 EVERY = 100
-LANES = 4
+CALLERS = 4
 
 
 async def main(runs: int) -> int:
@@ -78,7 +78,7 @@ async def soak(box: Sandbox, runs: int) -> int:
     bad = itertools.cycle(HOSTILE)
     wrong = 0
 
-    async def lane() -> None:
+    async def caller() -> None:
         nonlocal wrong
         for number in numbers:
             if number % EVERY == EVERY - 1:
@@ -90,7 +90,7 @@ async def soak(box: Sandbox, runs: int) -> int:
                 run = await box.run(SOUND, "f", {"n": number})
                 wrong += run.value != f'[{number}, {number * number}, "{str(number)[::-1]}"]'
 
-    await asyncio.gather(*[lane() for _ in range(LANES)])
+    await asyncio.gather(*[caller() for _ in range(CALLERS)])
     return wrong
 
 

@@ -216,7 +216,7 @@ async def test_a_run_over_a_real_proxy_ends_with_rows_that_carry_its_models_and_
         pytest.param("nobody", KEY, "models.transform", id="no_such_model"),  # a 400
     ],
 )
-async def test_a_wrong_key_or_model_at_a_real_proxy_is_bad_input_that_names_the_setting_and_never_the_key(
+async def test_a_wrong_key_or_model_at_a_real_proxy_names_the_setting_and_never_the_key(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, key: str, setting: str
 ) -> None:
     monkeypatch.setenv("THE_KEY", key)
@@ -230,7 +230,7 @@ async def test_a_wrong_key_or_model_at_a_real_proxy_is_bad_input_that_names_the_
 
 
 @pytest.mark.parametrize(
-    ("model", "rejected", "told"),
+    ("model", "rejected", "statuses"),
     [
         ("unsteady", {}, ["status 429", "status 500"]),
         ("overlong", {"context": 4}, []),
@@ -244,7 +244,7 @@ async def test_a_failure_of_a_real_proxy_is_asked_again_or_rejects_its_row_as_it
     caplog: pytest.LogCaptureFixture,
     model: str,
     rejected: dict[str, int],
-    told: list[str],
+    statuses: list[str],
 ) -> None:
     monkeypatch.setenv("THE_KEY", KEY)
     report = await finished(against(tmp_path, url, transform=model, files=4))
@@ -259,4 +259,4 @@ async def test_a_failure_of_a_real_proxy_is_asked_again_or_rejects_its_row_as_it
     ]
     assert [
         status for status in ("status 429", "status 500") if any(status in line for line in warned)
-    ] == told
+    ] == statuses

@@ -1,5 +1,5 @@
-"""The starter, as a new user meets it: two commands, a terminal that tells, rows of every kind,
-honest exits."""
+"""The starter, as a new user meets it: two commands, a terminal that shows what happens, rows of
+every kind, honest exits."""
 
 import json
 import os
@@ -16,7 +16,7 @@ import pytest
 from tests.support.digests import digest_of
 from tests.support.runs import rows, samples, write_rows
 
-TOLD = re.compile(r"`(\w+)` (?:is|becomes) (.+)\.$", re.MULTILINE)
+SENTENCE = re.compile(r"`(\w+)` (?:is|becomes) (.+)\.$", re.MULTILINE)
 
 
 def command(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +37,7 @@ def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert command("init", "demo", cwd=base).returncode == 0
     ran = command("demo/run.toml", cwd=base)
     assert ran.returncode == 0, ran.stderr
-    (base / "told").write_text(ran.stdout)
+    (base / "stdout").write_text(ran.stdout)
     return base
 
 
@@ -58,11 +58,11 @@ def test_the_starters_rows_are_those_of_the_first_release(starter: Path) -> None
     assert digest_of(starter / "demo" / "out") == digest
 
 
-def test_the_summary_tells_the_funnel(starter: Path) -> None:
-    told = (starter / "told").read_text()
-    assert "30 read  = 28 finished + 2 rejected + 0 live" in told
-    assert "right in turn 1" in told
-    assert "2 declined" in told
+def test_the_summary_shows_the_funnel(starter: Path) -> None:
+    stdout = (starter / "stdout").read_text()
+    assert "30 read  = 28 finished + 2 rejected + 0 live" in stdout
+    assert "right in turn 1" in stdout
+    assert "2 declined" in stdout
 
 
 def test_read_is_finished_plus_rejected_from_the_folder_alone(starter: Path) -> None:
@@ -86,9 +86,9 @@ def test_rationales_name_variables_with_values_of_their_run(starter: Path) -> No
 
 
 def names_a_value(row: dict[str, Any], program: dict[str, Any]) -> bool:
-    """Whether some variable that is not an argument is told with a value that it really had."""
+    """Whether some variable that is not an argument is named with a value that it really had."""
     had = traced(program["refcode"], json.loads(row["meta"]["input"]))
-    return any((name, value) in had for name, value in TOLD.findall(row["turn_1"]))
+    return any((name, value) in had for name, value in SENTENCE.findall(row["turn_1"]))
 
 
 def traced(code: str, arguments: dict[str, Any]) -> set[tuple[str, str]]:
@@ -134,7 +134,7 @@ def test_init_never_writes_over_anything(starter: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["nowhere.toml"], "nowhere.toml"),
         (["demo"], "is a folder"),
@@ -168,11 +168,11 @@ def test_init_never_writes_over_anything(starter: Path) -> None:
     ],
 )
 def test_bad_input_is_one_clear_message_and_exit_2(
-    starter: Path, arguments: list[str], told: str
+    starter: Path, arguments: list[str], message: str
 ) -> None:
     ran = command(*arguments, cwd=starter)
     assert ran.returncode == 2, ran.stderr
-    assert told in ran.stderr
+    assert message in ran.stderr
     assert "Traceback" not in ran.stderr
 
 
@@ -211,10 +211,10 @@ def test_a_first_signal_drains_and_the_same_command_continues(starter: Path) -> 
     out = starter / "demo" / "stopped"
     wait_for_programs(process, out, 1)
     process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=60)
-    assert "SIGTERM" in told
+    _, stderr = process.communicate(timeout=60)
+    assert "SIGTERM" in stderr
     if process.returncode == 1:  # else it was through before the signal came
-        assert "To go on: python -m engine demo/run.toml" in told
+        assert "To go on: python -m engine demo/run.toml" in stderr
     ended = command(
         "demo/run.toml", "--set", "output.dir=stopped", "--set", "sandbox.workers=1", cwd=starter
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine import BadInput, batch
-from tests.engine.test_weather import model
+from tests.engine.test_faulty_servers import model
 from tests.support.runs import finished, rows, settings, unmeasured, write_rows
 from tests.support.server import serving
 
@@ -67,7 +67,7 @@ async def test_a_run_by_batches_gives_the_rows_of_one_that_asks(tmp_path: Path) 
     assert report["spending"]["usd"] == pytest.approx(whole["spending"]["usd"] / 2)
 
 
-async def test_as_many_as_are_wanted_are_written_and_the_rest_is_told(tmp_path: Path) -> None:
+async def test_as_many_as_are_wanted_are_written_and_the_rest_is_counted(tmp_path: Path) -> None:
     written = await batch.write(run_of(tmp_path, "out"), tmp_path / "in.jsonl", most=2)
     assert (written.requests, written.waiting) == (2, FILES - 2)
     assert written.most_usd > 0

@@ -101,7 +101,7 @@ async def test_an_engine_can_be_used_within_a_cancelled_task(tmp_path: Path) -> 
         pass  # the folder is free again
 
 
-async def test_who_still_waits_when_the_engine_closes_is_told(tmp_path: Path) -> None:
+async def test_who_still_waits_when_the_engine_closes_gets_an_error(tmp_path: Path) -> None:
     async with Engine(settings(tmp_path, output={"dir": ""}, prediction=FEW)) as engine:
         waiting = asyncio.create_task(engine.submit(Path(starter_files("snake_grid")[0])))
         while not engine.statistics().live:
@@ -365,8 +365,8 @@ async def test_samples_go_in_rounds_until_the_pass_rate_is_surely_outside_the_ba
             )
         )
     lines = {line["direction"]: line for line in rows(tmp_path / "out" / "questions.jsonl")}
-    told = {d: (line["asked"], line["wanted"], line["pass_rate"]) for d, line in lines.items()}
-    assert told == {
+    rates = {d: (line["asked"], line["wanted"], line["pass_rate"]) for d, line in lines.items()}
+    assert rates == {
         "input": (8, 8, 0.5),
         "output": (6, 8, 0.0),
     }  # after 6 wrong ones 2 of 8 is the best there can be

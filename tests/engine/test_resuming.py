@@ -1,6 +1,7 @@
-"""Taking up an earlier run: forks, replays without a call, rejects taken up again, a smaller
+"""Going on with an earlier run: forks, replays without a call, rejects opened again, a smaller
 journal."""
 
+import asyncio
 import json
 import re
 import resource
@@ -16,7 +17,7 @@ import pytest
 
 from engine import BadInput, Engine, Snapshot
 from engine.journal.journal import Journal
-from engine.journal.opening import compact, open_database
+from engine.journal.opening import compact
 from engine.resuming import ResumeOptions, outlook
 from tests.support.records import SECTIONS, reply_of
 from tests.support.runs import finished, rows, samples, settings, write_rows
@@ -65,12 +66,12 @@ async def test_a_fork_with_another_verifier_buys_nothing(tmp_path: Path) -> None
         await again(changed, ResumeOptions(fork_of=tmp_path / "out"))
         assert len(script.asked) == bought
         assert samples(tmp_path / "new").keys() == samples(tmp_path / "out").keys()
-        await finished(changed)  # going on needs no word of the fork
+        await finished(changed)  # going on needs no option that names the fork
     assert len(script.asked) == bought
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({}, "no setting is changed; needs at least 0 calls, about 0"),
         (
@@ -88,7 +89,7 @@ async def test_a_fork_with_another_verifier_buys_nothing(tmp_path: Path) -> None
     ],
 )
 async def test_a_fork_says_what_it_will_ask(
-    tmp_path: Path, changes: dict[str, Any], told: str
+    tmp_path: Path, changes: dict[str, Any], expected: str
 ) -> None:
     async with serving(model) as script:
         await finished(run_of(tmp_path, script.url))
@@ -97,7 +98,7 @@ async def test_a_fork_says_what_it_will_ask(
         config = run_of(tmp_path, script.url, output={"dir": "new"}, **changes)
         async with Engine(config, options=ResumeOptions(fork_of=tmp_path / "out")) as engine:
             said_of_it = await outlook(config, engine.opened.journal)
-    assert re.search(told, said_of_it), said_of_it
+    assert re.search(expected, said_of_it), said_of_it
 
 
 async def test_a_fork_whose_origin_is_gone_says_so(tmp_path: Path) -> None:
@@ -287,10 +288,10 @@ async def test_a_result_that_two_rows_need_outlives_the_first(tmp_path: Path) ->
         assert await journal.effect(b"shared", "b") == b"1"
         assert await journal.effect(b"own", "a") == b"2"
         await journal.mark("a", "")
-    assert compact(tmp_path, ()) == 1
-    database = open_database(tmp_path)
-    assert database.rows("SELECT key FROM effects") == [(b"shared",)]
-    database.close()
+    assert await asyncio.to_thread(compact, tmp_path, ()) == 1
+    async with Journal(tmp_path) as journal:
+        assert await journal.effect(b"shared") == b"1"
+        assert await journal.effect(b"own") is None
 
 
 async def test_an_extension_of_a_compacted_folder_says_what_it_costs(

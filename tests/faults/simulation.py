@@ -91,7 +91,7 @@ class SimulatedRun:
 
     seed: int
     files: int
-    lanes: int
+    workers: int
     billed: Counter[str] = field(default_factory=Counter)
     kills: int = 0
 
@@ -139,9 +139,9 @@ class SimulatedRun:
             return (Item(item.id, "question", "ask", item.turn + 1),)
 
         return [
-            Node("transform", transform, self.lanes),
-            Node("ask", ask, self.lanes),
-            Node("judge", judge, self.lanes),
+            Node("transform", transform, self.workers),
+            Node("ask", ask, self.workers),
+            Node("judge", judge, self.workers),
         ]
 
     def expected(self) -> tuple[dict[str, tuple[int, bool]], set[str]]:
@@ -211,7 +211,7 @@ class SimulatedRun:
         lines = path.read_text().splitlines() if path.exists() else []
         assert sorted(json.loads(line)["id"] for line in lines) == sorted(rejects)
         twice = sum(count - 1 for count in self.billed.values())
-        assert twice <= self.kills * 3 * self.lanes, (
+        assert twice <= self.kills * 3 * self.workers, (
             f"{twice} calls were paid twice in {self.kills} kills"
         )
 
@@ -266,21 +266,21 @@ def buried(loop: Loop, journal: Journal) -> None:
 
 def simulate(runs: int, first: int = 0) -> Counter[str]:
     """Runs the seeds; returns what happened, counted. Raises: AssertionError, naming the seed."""
-    told: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
     for seed in range(first, first + runs):
         chance = random.Random(seed)
         simulated = SimulatedRun(
-            seed=seed, files=chance.randint(1, 10), lanes=chance.choice((1, 2, 4))
+            seed=seed, files=chance.randint(1, 10), workers=chance.choice((1, 2, 4))
         )
         with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
             try:
                 simulated.run(Path(folder) / "out")
             except Exception as exc:
                 raise AssertionError(f"seed {seed}: {exc!r}") from exc
-        told["runs"] += 1
-        told["kills"] += simulated.kills
-        told["calls"] += sum(simulated.billed.values())
-    return told
+        counted["runs"] += 1
+        counted["kills"] += simulated.kills
+        counted["calls"] += sum(simulated.billed.values())
+    return counted
 
 
 if __name__ == "__main__":

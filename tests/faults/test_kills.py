@@ -115,16 +115,16 @@ async def run(
         preexec_fn=narrow,
     )
     assailing = asyncio.create_task(assailant(process)) if assailant is not None else None
-    _, told = await process.communicate()
+    _, stderr = await process.communicate()
     if assailing is not None:
         assailing.cancel()
     assert process.returncode is not None
-    assert process.returncode in (0, 3, -signal.SIGKILL), told.decode()
+    assert process.returncode in (0, 3, -signal.SIGKILL), stderr.decode()
     if process.returncode == 3:
         assert re.search(
-            rb"cannot be written|cannot be opened|No space left|thread has ended", told
-        ), told.decode()
-        assert b"Traceback" not in told, told.decode()
+            rb"cannot be written|cannot be opened|No space left|thread has ended", stderr
+        ), stderr.decode()
+        assert b"Traceback" not in stderr, stderr.decode()
     return process.returncode
 
 

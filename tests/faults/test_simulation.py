@@ -6,9 +6,9 @@ from tests.faults.simulation import simulate
 
 
 def test_no_simulated_run_loses_or_repeats_anything() -> None:
-    told = simulate(60)
-    assert told["runs"] == 60
-    assert told["kills"] > 60
+    counted = simulate(60)
+    assert counted["runs"] == 60
+    assert counted["kills"] > 60
 
 
 @pytest.mark.nightly

@@ -1,7 +1,7 @@
-"""Run folders that earlier versions wrote are gone on with, and nothing in them is bought again.
+"""Run folders that earlier versions wrote are continued, and nothing in them is bought again.
 
-Each archive holds a run file, its sources, a folder whose run was finished and one whose run was killed
-half-way. The simulated model bills calls as any other does.
+Each archive holds a run file, its sources, a folder whose run was finished and one whose run was
+killed half-way. The simulated model bills calls as any other does.
 """
 
 import json

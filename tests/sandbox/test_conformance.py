@@ -150,7 +150,7 @@ async def test_what_does_not_end_is_a_timeout(box: Sandbox, body: str) -> None:
 @pytest.mark.parametrize(
     "body", ["return len('x' * (1 << 30))", "x = []\nwhile True: x.append('y' * 10**6)"]
 )
-async def test_too_much_memory_is_told_as_such(box: Sandbox, body: str) -> None:
+async def test_too_much_memory_has_a_status_of_its_own(box: Sandbox, body: str) -> None:
     assert (await run(box, body, limits=PATIENT)).status == "memory"
 
 
@@ -267,7 +267,7 @@ async def test_random_numbers_follow_from_the_seed_and_not_from_earlier_calls(bo
     assert one.value == two.value != other.value
 
 
-async def test_a_traced_call_counts_its_lines_and_tells_its_changes(box: Sandbox) -> None:
+async def test_a_traced_call_counts_its_lines_and_records_its_changes(box: Sandbox) -> None:
     code = "def f(n):\n    t = 0\n    for i in range(n):\n        t += i\n    return t\n"
     found = await box.run(code, "f", {"n": 2}, trace=Trace(changes=10))
     bounded = await box.run(code, "f", {"n": 10**6}, trace=Trace(events=1000))
@@ -400,8 +400,8 @@ async def test_salt_changes_the_seeds_and_digests_of_the_code_itself_and_says_wh
         for place in range(5)
     ]
     assert all(len(set(three)) == 3 for three in values)
-    told = ("seed 7", "seed 42", "seed 1", "digest md5", "digest crc32")
-    assert (plain[0].salted, salted[0].salted, salted[1].salted[2]) == ((), told, "seed 2")
+    noted = ("seed 7", "seed 42", "seed 1", "digest md5", "digest crc32")
+    assert (plain[0].salted, salted[0].salted, salted[1].salted[2]) == ((), noted, "seed 2")
     drawn = [(await box.run(code, "g", '{"n": 1}', seed=3, salt=salt)).value for salt in (0, 5)]
     assert drawn[0] == drawn[1], "what the harness seeds is not salted"
 
@@ -470,7 +470,8 @@ async def test_shifted_dates_are_still_dates(box: Sandbox) -> None:
     found = await box.run(code, "f", {}, clock=Clock(shift_s=100 * 365.25 * 86400, zone="XYZ-5"))
     assert found.value == (
         '["datetime.datetime(2020, 1, 2, 3, 0)", "datetime.datetime(2020, 1, 3, 3, 0)", '
-        'true, false, false, "2021-05-06 00:00:00", "datetime.date(2020, 1, 1)", "XYZ", true, "Mine(2020, 1, 1, 0, 0)"]'
+        'true, false, false, "2021-05-06 00:00:00", "datetime.date(2020, 1, 1)", "XYZ", true, '
+        '"Mine(2020, 1, 1, 0, 0)"]'
     )
 
 
@@ -509,7 +510,7 @@ async def test_a_cancelled_run_is_killed_and_its_place_is_free(box: Sandbox) -> 
     ] == [str(n) for n in range(9)]
 
 
-async def test_what_a_sleeper_costs_is_blocked_time_and_what_a_worker_costs_is_not(
+async def test_sleeping_counts_as_blocked_time_and_computing_does_not(
     box: Sandbox,
 ) -> None:
     slept = await run(box, "import time\ntime.sleep(0.3)\nreturn 1")

@@ -48,7 +48,7 @@ def jobs(opened: Sandbox) -> list[int]:
     ]
 
 
-async def test_closing_the_sandbox_ends_what_runs_and_tells_its_callers() -> None:
+async def test_closing_the_sandbox_ends_what_runs_and_raises_to_its_callers() -> None:
     async with box() as opened:
         task = await sleeping(opened)
         pids = [
@@ -257,10 +257,10 @@ async def test_a_folder_that_a_pth_file_adds_is_not_shown_but_reported(tmp_path:
     async with box(python=str(tmp_path / "venv" / "bin" / "python"), workers=1) as opened:
         theirs = await opened.run("import theirs\ndef f(): return theirs.value\n", "f", {})
         mine = await opened.run("import mine\ndef f(): return mine.key\n", "f", {})
-        told = opened.guest.unseen
+        unseen = opened.guest.unseen
     assert theirs.value == "5"
     assert (mine.status, mine.error) == ("error", "ModuleNotFoundError: No module named 'mine'")
-    assert any(str(tmp_path / "checkout") in line for line in told)
+    assert any(str(tmp_path / "checkout") in line for line in unseen)
 
 
 async def test_a_missing_temporary_folder_is_the_sandboxs_error(tmp_path: Path) -> None:

@@ -47,13 +47,13 @@ async def test_kept_permits_go_to_urgent_work_only() -> None:
     await asyncio.wait_for(patient, 1)
 
 
-async def test_idle_is_told_when_a_permit_comes_free_and_nobody_waits() -> None:
-    told = []
-    permits = PrioritySemaphore(1, changed=lambda: told.append(permits.idle))
+async def test_a_freed_permit_that_nobody_waits_for_is_reported() -> None:
+    reported = []
+    permits = PrioritySemaphore(1, changed=lambda: reported.append(permits.idle))
     await permits.acquire()
     assert not permits.idle
     permits.release()
-    assert told == [True]
+    assert reported == [True]
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=12), st.integers(1, 3))

@@ -1,4 +1,4 @@
-"""Which samples get another turn, what they are told, and the rows of those that do not."""
+"""Which samples get another turn, what feedback they get, and the rows of those that do not."""
 
 from dataclasses import replace
 from typing import Any
@@ -38,8 +38,8 @@ def judged(*verdicts: VerdictName, direction: str = "output", **changes: object)
     """A question of one sample with one turn for each verdict; all but the last were answered with
     a redo."""
     turns = [turn(verdict, f"Answer {number}.") for number, verdict in enumerate(verdicts, 1)]
-    told = [replace(said, feedback=f"{said.feedback} {FEEDBACK.redo}") for said in turns[:-1]]
-    return Judged(question(direction, turns=(*told, turns[-1]), **changes))
+    earlier = [replace(said, feedback=f"{said.feedback} {FEEDBACK.redo}") for said in turns[:-1]]
+    return Judged(question(direction, turns=(*earlier, turns[-1]), **changes))
 
 
 async def outcomes(subject: Judged, **options: Any) -> tuple[Question | Row, ...]:
@@ -94,7 +94,7 @@ async def test_a_wrong_output_of_a_program_with_two_outputs_is_not_revised() -> 
     assert await again(judged("wrong", program=program(outputs=3)))
 
 
-async def test_where_the_pool_is_unknown_the_pairs_tell_how_many_outputs_there_are() -> None:
+async def test_where_the_pool_is_unknown_the_pairs_say_how_many_outputs_there_are() -> None:
     pairs = (
         PAIR,
         Pair(input='{"a": 3, "b": 3}', output="6", steps=9),
@@ -114,10 +114,10 @@ async def test_where_the_pool_is_unknown_the_pairs_tell_how_many_outputs_there_a
 async def test_the_next_user_message_is_the_feedback_with_the_request_to_try_again() -> None:
     (asked,) = await outcomes(judged("wrong"))
     assert isinstance(asked, Question)
-    opening, answer, told = asked.messages(asked.samples[0])
+    opening, answer, feedback = asked.messages(asked.samples[0])
     assert opening == asked.opening[0]
     assert answer == {"role": "assistant", "content": "Answer 1."}
-    assert told == {"role": "user", "content": f"That is wrong. {FEEDBACK.redo}"}
+    assert feedback == {"role": "user", "content": f"That is wrong. {FEEDBACK.redo}"}
 
 
 async def test_each_feedback_is_byte_for_byte_the_user_message_that_followed() -> None:

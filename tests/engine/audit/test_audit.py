@@ -74,9 +74,9 @@ def test_the_command_says_so_with_its_exit_status(
     assert "all reproduced" in capsys.readouterr().out
     place = tampered(folder / "samples.jsonl", 2, lambda row: row["meta"].update(output='"no"'))
     assert main(["audit", str(folder)]) == 4
-    told = capsys.readouterr().out
-    assert place in told
-    assert "1 rows do not reproduce" in told
+    printed = capsys.readouterr().out
+    assert place in printed
+    assert "1 rows do not reproduce" in printed
     assert main(["audit", str(folder / "nowhere")]) == 2
 
 
@@ -170,7 +170,7 @@ async def test_a_sample_of_rows_is_the_same_in_each_audit_and_runs_only_their_pr
     assert first_time.programs <= 2
 
 
-async def test_what_is_no_run_folder_is_told(tmp_path: Path) -> None:
+async def test_what_is_no_run_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"run\.json"):
         await audit(tmp_path)
 

@@ -25,28 +25,28 @@ def mistakes(tmp_path: Path, text: str, *overrides: str) -> list[str]:
     return str(caught.value).split("\n")
 
 
-def test_all_mistakes_are_told_at_once_each_with_its_place(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once_each_with_its_place(tmp_path: Path) -> None:
     text = MODEL + '[execution]\npool = "many"\n[prediction]\npair = 3\n[nothing]\nx = 1\n'
-    told = mistakes(tmp_path, text)
-    assert len(told) == 3
-    assert any(line.startswith("run.toml:4: [execution] pool:") for line in told)
+    found = mistakes(tmp_path, text)
+    assert len(found) == 3
+    assert any(line.startswith("run.toml:4: [execution] pool:") for line in found)
     assert any(
         "run.toml:6: [prediction] pair: there is no such setting; did you mean 'pairs'?" in line
-        for line in told
+        for line in found
     )
-    assert any("[nothing]: there is no such setting" in line for line in told)
+    assert any("[nothing]: there is no such setting" in line for line in found)
 
 
 def test_a_mistyped_key_of_a_model_is_named_with_a_suggestion(tmp_path: Path) -> None:
-    told = mistakes(tmp_path, '[models.main]\nmodel = "m"\nconcurency = 5\n')
-    assert told == [
+    (mistake,) = mistakes(tmp_path, '[models.main]\nmodel = "m"\nconcurency = 5\n')
+    assert mistake == (
         "run.toml:3: [models.main] concurency: there is no such setting; "
         "did you mean 'concurrency'?"
-    ]
+    )
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ('[models.main]\nbase_url = "x"\nmodel = "m"', "http"),
         ("[models.main]\n", "model is missing"),
@@ -62,10 +62,10 @@ def test_a_mistyped_key_of_a_model_is_named_with_a_suggestion(tmp_path: Path) ->
         ("[run\n", "no TOML"),
     ],
 )
-def test_a_wrong_setting_is_one_clear_message(tmp_path: Path, text: str, told: str) -> None:
+def test_a_wrong_setting_is_one_clear_message(tmp_path: Path, text: str, message: str) -> None:
     found = mistakes(tmp_path, text)
     assert len(found) == 1
-    assert told in found[0]
+    assert message in found[0]
 
 
 def test_a_missing_run_file_is_named(tmp_path: Path) -> None:

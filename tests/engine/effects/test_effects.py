@@ -1,7 +1,7 @@
 """The journal around the ports: what makes two requests the same, and who waits for whom."""
 
 import asyncio
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import pytest
 
@@ -48,7 +48,7 @@ class Counted:
     """Stands for a sandbox: every run gives its own number."""
 
     guest: Guest = GUEST
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     version: int = 1
     runs: int = 0
 
@@ -66,7 +66,7 @@ async def ask(box: Counted, effects: Effects, job: Job = USUAL) -> str | None:
     return (await recorded.run_many(job))[0].value
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Job)])
+@pytest.mark.parametrize("name", [one.name for one in fields(Job)])
 async def test_a_run_is_another_one_where_any_field_of_its_job_differs(name: str) -> None:
     other = replace(USUAL, **{name: getattr(OTHER, name)})
     async with Journal(None) as journal:

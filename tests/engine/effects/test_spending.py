@@ -1,4 +1,4 @@
-"""Budgets: the server's own ledger never passes them; what is spent, lost and left is told."""
+"""Budgets: the server's own ledger never passes them; what is spent, lost and left is reported."""
 
 import asyncio
 import json
@@ -131,7 +131,7 @@ async def test_a_call_waits_for_those_under_way_before_it_is_refused() -> None:
         await spending.reserve("m", Usage(input_tokens=80, output_tokens=10))
 
 
-async def test_each_row_tells_its_cost(tmp_path: Path) -> None:
+async def test_each_row_has_its_cost(tmp_path: Path) -> None:
     async with billing(model) as ledger:
         await finished(run_of(tmp_path, ledger, {}))
     for row in samples(tmp_path / "out").values():

@@ -1,4 +1,4 @@
-"""The flow: every graph with bounded loops ends, every ticket comes home, failures stay where they
+"""The flow: every graph with bounded loops ends, every ticket settles, failures stay where they
 belong."""
 
 import asyncio

@@ -128,7 +128,7 @@ async def test_a_folder_that_cannot_be_made_is_the_machines_failure(tmp_path: Pa
             pass
 
 
-async def test_who_is_refused_a_folder_is_told_who_holds_it(tmp_path: Path) -> None:
+async def test_who_is_refused_a_folder_sees_who_holds_it(tmp_path: Path) -> None:
     async with Journal(tmp_path):
         with pytest.raises(FolderInUse, match=rf"process {os.getpid()} on .* since 20"):
             async with Journal(tmp_path):

@@ -8,12 +8,12 @@ import pytest
 import zstandard
 
 from engine.errors import BadInput
-from engine.source.files import files_of, rows_of
+from engine.source.files import found_files, rows_of
 from engine.source.row import ROW_BYTES, SourceRow
 
 
 async def read(base: Path, *paths: str) -> list[SourceRow]:
-    return [row async for row in rows_of(files_of(paths, base), base, "content")]
+    return [row async for row in rows_of(await found_files(paths, base), base, "content")]
 
 
 ROWS = [{"content": f"x = {n}", "n": n} for n in range(3)]

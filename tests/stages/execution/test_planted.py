@@ -89,9 +89,9 @@ async def test_no_sound_program_is_refused_or_tagged() -> None:
         outcome = found[name][1]
         assert isinstance(outcome, Program)
         for flag in flags:
-            told = flag.removeprefix("flag: ")
+            expected = flag.removeprefix("flag: ")
             there = [
                 *(f"coerced {name}" for pair in outcome.pairs for name in pair.coerced),
                 *("mutates" for pair in outcome.pairs if pair.mutates),
             ]
-            assert told in there, (name, flag)
+            assert expected in there, (name, flag)

@@ -48,7 +48,7 @@ def sandbox() -> Sandbox:
 
 
 def stage(box: Sandbox, repairs: int = 0, profile: Profile = CLEAN, **counts: int) -> Execution:
-    told = Repairs(
+    mending = Repairs(
         turns=repairs,
         template=load("repair"),
         explanations=load("faults").parts(),
@@ -58,7 +58,7 @@ def stage(box: Sandbox, repairs: int = 0, profile: Profile = CLEAN, **counts: in
     return Execution(
         sandbox=box,
         profile=profile,
-        repairs=told,
+        repairs=mending,
         likeness=Likeness(box),
         **{"pool": 20, "draws": 200, "pairs": 5, **counts},
     )
@@ -213,10 +213,10 @@ FAULTY: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("fault", FAULTY)
 async def test_a_program_is_rejected_for(fault: str) -> None:
-    sections, reason, told = FAULTY[fault]
+    sections, reason, detail = FAULTY[fault]
     given = await refused(draft(**sections), pool=4)
     assert given.reason == reason
-    assert told in given.detail
+    assert detail in given.detail
 
 
 IRREPRODUCIBLE = {
@@ -273,7 +273,7 @@ async def test_a_pool_of_nearly_one_output_goes_to_repair_and_then_stands_by_its
             asked.draft,
             attempts=(*asked.draft.attempts, Attempt(answer=Answer(content="As it was."))),
         )
-        stands, *_told = await stage(box, repairs=1)(again)
+        stands, *_rest = await stage(box, repairs=1)(again)
     assert "inputs" in asked.messages[-1]["content"]
     assert isinstance(stands, Program)
     assert stands.tags == (tag,)
@@ -290,7 +290,7 @@ async def test_a_repair_that_breaks_a_constant_program_leaves_it_as_it_was() -> 
         assert asked.draft is not None
         broken = replace(SECTIONS, code=f"{MAIN}    return [][a + 1]\n")
         attempts = (*asked.draft.attempts, Attempt(answer=Answer(content="Now.")))
-        stands, *_told = await stage(box, repairs=1)(
+        stands, *_rest = await stage(box, repairs=1)(
             replace(asked.draft, sections=broken, attempts=attempts)
         )
     assert isinstance(stands, Program)
@@ -299,7 +299,7 @@ async def test_a_repair_that_breaks_a_constant_program_leaves_it_as_it_was() -> 
     assert stands.generation.to_json()["transform"]["errors"] == ["constant", "raises"]
 
 
-async def test_the_paper_keeps_a_constant_program_without_a_word() -> None:
+async def test_the_paper_profile_keeps_a_constant_program_and_reports_nothing() -> None:
     found = await sound(draft(code=CONSTANT), profile=PAPER)
     assert (found.tags, found.outputs) == ((), 1)
 
@@ -382,7 +382,7 @@ async def reviewed(subject: Program) -> Program | Reject:
     return outcome
 
 
-async def test_a_recorded_pair_that_comes_again_gets_its_steps_and_lines() -> None:
+async def test_a_recorded_pair_that_reproduces_gets_its_steps_and_lines() -> None:
     subject = recorded()
     outcome = await reviewed(subject)
     assert isinstance(outcome, Program)
@@ -398,7 +398,7 @@ async def test_a_program_of_our_own_is_passed_on_without_a_run() -> None:
     assert await reviewed(subject) == subject
 
 
-async def test_a_recorded_pair_that_does_not_come_again_rejects_the_program() -> None:
+async def test_a_recorded_pair_that_does_not_reproduce_rejects_the_program() -> None:
     outcome = await reviewed(
         recorded(
             CODE, Pair(input=PAIR.input, output="5"), Pair(input='{"a": 1, "b": 1}', output="3")
@@ -409,9 +409,7 @@ async def test_a_recorded_pair_that_does_not_come_again_rejects_the_program() ->
     assert "gave 3, now 2" in outcome.detail
 
 
-async def test_a_recorded_float_may_differ_within_the_tolerance_and_becomes_what_this_guest_gives() -> (
-    None
-):
+async def test_a_recorded_float_within_the_tolerance_becomes_what_this_guest_gives() -> None:
     outcome = await reviewed(
         recorded(
             "def main_solution(a):\n    return a / 3\n", Pair(input='{"a": 1}', output="0.33333")

@@ -271,7 +271,7 @@ async def test_requests_are_spread_over_several_addresses_and_a_dead_one_costs_n
     assert min(len(one.asked), len(two.asked)) >= 6
 
 
-async def test_a_failure_after_a_long_quiet_spell_is_asked_again() -> None:
+async def test_a_failure_after_a_long_quiet_time_is_asked_again() -> None:
     clock = FakeClock()
     async with model(
         [said("first"), PASSING["overloaded"], said("again")], clock, give_up_s=100.0

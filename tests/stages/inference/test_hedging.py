@@ -15,18 +15,18 @@ from tests.support.clock import FakeClock
 
 @dataclass
 class Metered:
-    """A meter that remembers what it was told."""
+    """A meter that keeps what is reported to it."""
 
-    told: list[str] = field(default_factory=list)
+    reports: list[str] = field(default_factory=list)
 
     async def sending(self) -> None:
-        self.told.append("sending")
+        self.reports.append("sending")
 
     def unpaid(self) -> None:
-        self.told.append("unpaid")
+        self.reports.append("unpaid")
 
     async def wasted(self, usage: Usage | None) -> None:
-        self.told.append("wasted")
+        self.reports.append("wasted")
 
 
 @dataclass
@@ -74,7 +74,7 @@ async def test_a_straggler_is_asked_again_elsewhere_and_the_first_answer_wins() 
     assert (answer.content, hedge.sent, len(slow.sent)) == ("upstream 2", 1, 2)
     assert clock.now - began < 3.0
     assert slow.sent[1].avoid is slow.sent[0].upstream
-    assert meter.told == ["wasted"]
+    assert meter.reports == ["wasted"]
 
 
 async def test_what_is_answered_in_time_is_asked_once() -> None:

@@ -1,5 +1,5 @@
-"""Lanes and endpoints: how much may be in flight, where the next request goes, and when nothing may
-go at all."""
+"""Upstreams and endpoints: how much may be in flight, where the next request goes, and when none
+may go."""
 
 import asyncio
 import random
@@ -79,16 +79,14 @@ def test_the_limit_does_not_grow_while_429s_come() -> None:
     assert one.limit == 128
 
 
-def test_retry_after_closes_the_lane_for_so_long() -> None:
+def test_retry_after_closes_the_upstream_for_so_long() -> None:
     one = upstream()
     one.limited_at(10.0, 9.0, 7.0)
     assert not one.room(16.9)
     assert one.room(17.1)
 
 
-def test_failures_never_shrink_the_limit_and_a_dead_lane_is_asked_by_one_request_at_a_time() -> (
-    None
-):
+def test_failures_never_shrink_the_limit_and_a_dead_upstream_is_probed_one_by_one() -> None:
     one, now = upstream(), 0.0
     for _ in range(20):
         one.failed_at(now)
@@ -102,7 +100,7 @@ def test_failures_never_shrink_the_limit_and_a_dead_lane_is_asked_by_one_request
     assert one.room(now)
 
 
-def test_a_dead_lane_is_looked_after_every_few_seconds() -> None:
+def test_a_dead_upstream_is_probed_every_few_seconds() -> None:
     one, now, probes = upstream(), 0.0, 0
     while now < 100.0:
         if one.room(now):
@@ -141,7 +139,7 @@ async def spread(
     return sent
 
 
-async def test_lanes_share_by_their_latency() -> None:
+async def test_upstreams_share_by_their_latency() -> None:
     clock = FakeClock()
     pool = UpstreamPool(urls=("fast", "slow"), key="", capacity=32, environment=clock.environment())
     sent = await spread(pool, 400, {"fast": 1.0, "slow": 4.0}, clock)

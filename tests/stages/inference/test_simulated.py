@@ -1,4 +1,4 @@
-"""The simulated model: it knows the starter, tells what really happened in a run, and is wrong as
+"""The simulated model: it knows the starter, says what really happened in a run, and is wrong as
 often as set."""
 
 import json
@@ -19,7 +19,7 @@ from stages.verification.answers import find
 from tests.support.records import CODE
 from tests.support.runs import starter_files
 
-TOLD = re.compile(r"`(\w+)` (?:is|becomes) (.+)\.$", re.MULTILINE)
+SENTENCE = re.compile(r"`(\w+)` (?:is|becomes) (.+)\.$", re.MULTILINE)
 
 
 @asynccontextmanager
@@ -82,10 +82,10 @@ async def test_a_rationale_names_variables_with_values_that_they_had(direction: 
             CODE, "main_solution", hint.input, trace=Trace(changes=CHANGES)
         )
     had = {("a", "2"), ("b", "3")} | {(name, value) for _, name, value in run.changes}
-    told = TOLD.findall(content)
-    assert len(told) >= 4
-    assert set(told) <= had
-    assert ("total", "5") in told
+    named = SENTENCE.findall(content)
+    assert len(named) >= 4
+    assert set(named) <= had
+    assert ("total", "5") in named
 
 
 @pytest.mark.parametrize(("wrong", "right"), [(0.0, True), (1.0, False)])

@@ -1,4 +1,4 @@
-"""What programs are like: rewrites are found by what they do, look-alikes are told apart, and text
+"""What programs are like: rewrites are found by what they do, look-alikes are kept apart, and text
 is a second net."""
 
 import asyncio

@@ -83,7 +83,7 @@ async def test_a_rewrite_of_a_benchmarks_program_is_found_by_what_it_does(tmp_pa
     assert clean.cluster is not None
 
 
-async def test_a_bad_row_of_a_benchmark_is_told_with_its_place(tmp_path: Path) -> None:
+async def test_a_bad_row_of_a_benchmark_is_named_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "bench.jsonl").write_text('{"a": 1}\n{"a": \n')
     config = settings(tmp_path, contamination={"benchmarks": ["bench.jsonl"]})
     async with Sandbox(Limits(), workers=1) as box:
@@ -91,7 +91,7 @@ async def test_a_bad_row_of_a_benchmark_is_told_with_its_place(tmp_path: Path) -
             await benchmarks.load(config, box)
 
 
-async def test_a_missing_benchmark_is_told(tmp_path: Path) -> None:
+async def test_a_missing_benchmark_is_named(tmp_path: Path) -> None:
     config = settings(tmp_path, contamination={"benchmarks": ["nowhere.jsonl"]})
     async with Sandbox(Limits(), workers=1) as box:
         with pytest.raises(BadInput, match=r"contamination\.benchmarks: there is no file"):

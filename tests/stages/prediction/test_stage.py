@@ -298,7 +298,7 @@ def test_an_input_that_is_no_object_can_be_asked_about(input_: str) -> None:
 
 
 @pytest.mark.parametrize("input_", ['["left", "right"]', '"xyz"'])
-def test_an_input_question_does_not_tell_an_input_that_is_no_object(input_: str) -> None:
+def test_an_input_question_does_not_show_an_input_that_is_no_object(input_: str) -> None:
     text = opening("input", pairs=(Pair(input=input_, output="7"),))
     assert not any(f"`{item}`" in text for item in json.loads(input_))
 

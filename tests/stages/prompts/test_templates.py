@@ -49,7 +49,7 @@ def test_the_hash_of_a_prompt_follows_its_words_and_not_its_name() -> None:
     assert one.version == "v/1"
 
 
-def test_parts_are_told_apart_by_their_headings() -> None:
+def test_parts_are_kept_apart_by_their_headings() -> None:
     text = "before\n== one ==\nFirst\n\nline\n\n== two ==\n== three ==\na == b ==\n"
     assert Template("t", text, "1").parts() == {
         "one": "First\n\nline",
@@ -86,20 +86,20 @@ def test_only_the_files_that_a_folder_has_take_the_place_of_embedded_ones(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{{evidence}} {{moon}}", "no such placeholder: moon"),
         ("Mend it.", "placeholder {{evidence}} is missing"),
     ],
 )
 def test_a_prompt_with_the_wrong_placeholders_is_misconfigured(
-    tmp_path: Path, text: str, told: str
+    tmp_path: Path, text: str, message: str
 ) -> None:
     file = tmp_path / "mine.md"
     file.write_text(text)
     with pytest.raises(Misconfigured, match=r"mine\.md") as caught:
         load("repair", file)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_prompt_that_is_not_there_is_misconfigured(tmp_path: Path) -> None:
@@ -130,11 +130,11 @@ VERDICTS: tuple[VerdictName, ...] = (
 
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_every_verdict_has_its_feedback(verdict: VerdictName) -> None:
-    told = load("feedback").parts()
+    parts = load("feedback").parts()
     names = (
         {f"{verdict}_input", f"{verdict}_output"} if verdict in ("right", "wrong") else {verdict}
     )
-    assert all(told[name] for name in names)
+    assert all(parts[name] for name in names)
 
 
 def test_the_request_to_try_again_is_a_part_of_the_feedback() -> None:

@@ -222,11 +222,11 @@ def questions(draw: st.DrawFn, last: st.SearchStrategy[Turn] | None = None) -> Q
     before = draw(st.sampled_from([(), ({"role": "system", "content": "Be brief."},)]))
     samples = []
     for place in range(draw(st.integers(1, 3))):
-        told = draw(st.lists(turns(SILENT_ANSWERS), max_size=2))
+        earlier = draw(st.lists(turns(SILENT_ANSWERS), max_size=2))
         samples.append(
             Attempted(
                 number=place,
-                turns=(*told, *([] if last is None else [draw(last)])),
+                turns=(*earlier, *([] if last is None else [draw(last)])),
                 closed=draw(st.booleans()),
             )
         )
@@ -698,11 +698,11 @@ def test_a_verified_row_has_the_verdict_of_its_status(status: str, verdict: str)
     assert turn.error == ("" if status == "success" else "said")
 
 
-def test_a_verified_row_of_others_is_told_our_feedback() -> None:
-    told = FEEDBACK.template.parts()
-    assert verified("success").feedback == told["right_output"]
-    assert verified("failed").feedback == told["wrong_output"].replace("{{predicted}}", "3")
-    assert verified("no answer", output="Three.").feedback == told["no_answer"]
+def test_a_verified_row_of_others_gets_our_feedback() -> None:
+    parts = FEEDBACK.template.parts()
+    assert verified("success").feedback == parts["right_output"]
+    assert verified("failed").feedback == parts["wrong_output"].replace("{{predicted}}", "3")
+    assert verified("no answer", output="Three.").feedback == parts["no_answer"]
     assert (
         "ValueError: x"
         in verified("exception", "ValueError: x", "i", '{"input": {"a": 1, "b": 2}}').feedback

@@ -189,7 +189,7 @@ async def test_a_repair_that_brings_a_new_fault_goes_to_the_next_turn() -> None:
 
 
 async def test_after_the_last_repair_a_faulty_program_is_rejected() -> None:
-    given, _told = await drafting(1)(
+    given, _tally = await drafting(1)(
         repaired("## Main Function\n```python\ndef main_solution(a, b):\n  return (a\n```")
     )
     assert isinstance(given, Reject)
@@ -197,7 +197,7 @@ async def test_after_the_last_repair_a_faulty_program_is_rejected() -> None:
 
 
 async def test_a_repair_that_changes_nothing_stops_at_once() -> None:
-    given, _told = await drafting()(repaired(reply_of(SECTIONS)))
+    given, _tally = await drafting()(repaired(reply_of(SECTIONS)))
     assert isinstance(given, Reject)
     assert given.reason == "raises"
     assert [attempt["error"]["kind"] for attempt in given.more["attempts"]] == [
@@ -207,7 +207,7 @@ async def test_a_repair_that_changes_nothing_stops_at_once() -> None:
 
 
 async def test_a_repair_that_changes_nothing_leaves_the_fallback() -> None:
-    stands, _told = await drafting()(
+    stands, _tally = await drafting()(
         repaired("Nothing is wrong with it.", fallback=program(tags=("constant",)))
     )
     assert isinstance(stands, Program)
@@ -253,7 +253,7 @@ async def test_a_decline_in_place_of_a_cut_reply_rejects_the_file() -> None:
 
 
 async def test_a_second_reply_without_any_program_is_still_about_the_file() -> None:
-    given, _told = await drafting(1)(repaired("Sorry.", sections=None))
+    given, _tally = await drafting(1)(repaired("Sorry.", sections=None))
     assert isinstance(given, Reject)
     assert (given.kind, given.id, given.reason) == ("file", ORIGIN.id, "section")
 

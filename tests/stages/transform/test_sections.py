@@ -45,7 +45,7 @@ def test_what_cannot_be_used_is_refused_by_its_reason(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SEVERAL))
-def test_several_programs_of_one_reply_are_told_apart(name: str) -> None:
+def test_several_programs_of_one_reply_are_kept_apart(name: str) -> None:
     parts = read(text_of(REPLIES / "several" / name))
     assert not isinstance(parts, Declined)
     assert [part.sections for part in parts] == [PROGRAMS[program] for program in SEVERAL[name]]

@@ -77,9 +77,7 @@ async def verdicts() -> list[tuple[str | None, str | None, bool]]:
 
 
 @pytest.mark.slow
-async def test_no_verdict_away_from_a_limit_changes_between_an_idle_machine_and_8_busy_processes() -> (
-    None
-):
+async def test_no_verdict_away_from_a_limit_changes_beside_8_busy_processes() -> None:
     alone = await verdicts()
     with busy(BUSY):
         crowded = await verdicts()

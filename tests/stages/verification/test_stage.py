@@ -28,7 +28,7 @@ from tests.support.records import CHECK, CODE, PAIR, SECTIONS, program, question
 from tests.support.runner import GUEST, FakeRunner
 
 FEEDBACK = Feedback(load("feedback"))
-TOLD = load("feedback").parts()
+PARTS = load("feedback").parts()
 
 
 def runner(**runs: Run) -> FakeRunner:
@@ -143,7 +143,7 @@ async def test_a_predicted_input_whose_run_fails_is_judged_by_how_it_failed(
 
 
 @pytest.mark.parametrize(
-    ("predicted", "told"),
+    ("predicted", "detail"),
     [
         ('{"a": 4}', "missing: b"),
         ("{}", "missing: a, b"),
@@ -154,13 +154,13 @@ async def test_a_predicted_input_whose_run_fails_is_judged_by_how_it_failed(
     ],
 )
 async def test_a_predicted_input_of_the_wrong_shape_is_an_error_and_is_not_run(
-    predicted: str, told: str
+    predicted: str, detail: str
 ) -> None:
     box = runner()
     turn = await verdict(f'{{"input": {predicted}}}', "input", box)
     assert turn.verdict == "error"
-    assert told in turn.feedback
-    assert turn.feedback == TOLD["shape"].replace("{{detail}}", told)
+    assert detail in turn.feedback
+    assert turn.feedback == PARTS["shape"].replace("{{detail}}", detail)
     assert box.asked == []
 
 
@@ -172,14 +172,14 @@ def test_an_input_that_is_no_object_has_no_shape_to_miss() -> None:
 async def test_a_cut_answer_is_cut_even_where_it_could_be_read() -> None:
     turn = await verdict('{"output": 5} but let me', finish="length")
     assert (turn.verdict, turn.predicted) == ("cut", None)
-    assert turn.feedback == TOLD["cut"]
+    assert turn.feedback == PARTS["cut"]
 
 
 @pytest.mark.parametrize("content", ["It is 5.", "", '{"input": 5}'])
 async def test_an_answer_that_cannot_be_read_is_none(content: str) -> None:
     turn = await verdict(content)
     assert (turn.verdict, turn.predicted, turn.read) == ("no_answer", None, None)
-    assert turn.feedback == TOLD["no_answer"]
+    assert turn.feedback == PARTS["no_answer"]
 
 
 async def test_an_answer_in_the_reasoning_is_none() -> None:
@@ -228,7 +228,7 @@ OUTSIDE = [
 async def test_a_right_input_outside_the_domain_is_tagged_and_stays_right(check: Run) -> None:
     turn, box = await placed(check, "tag")
     assert (turn.verdict, turn.match, turn.out_of_domain) == ("right", "exact", True)
-    assert turn.feedback == TOLD["right_input"]
+    assert turn.feedback == PARTS["right_input"]
     assert box.asked[-1][:3] == (CHECK, "input_check", PREDICTED)
 
 
@@ -236,7 +236,7 @@ async def test_a_right_input_outside_the_domain_is_tagged_and_stays_right(check:
 async def test_a_right_input_outside_a_required_domain_is_wrong(check: Run) -> None:
     turn, _ = await placed(check, "require")
     assert (turn.verdict, turn.match, turn.out_of_domain) == ("wrong", None, True)
-    assert turn.feedback == TOLD["out_of_domain"].replace("{{predicted}}", PREDICTED)
+    assert turn.feedback == PARTS["out_of_domain"].replace("{{predicted}}", PREDICTED)
 
 
 @pytest.mark.parametrize("domain", ["tag", "require"])
@@ -286,7 +286,7 @@ async def test_an_error_of_a_predicted_input_is_not_blamed_where_the_truth_fails
     )
     turn = await verdict('{"input": {"a": 4, "b": 1}}', "input", box, program=UNGATED)
     assert turn.verdict == "invalid_truth"
-    assert turn.feedback == TOLD["invalid_truth"]
+    assert turn.feedback == PARTS["invalid_truth"]
 
 
 async def test_a_right_answer_about_an_ungated_program_runs_nothing_more() -> None:
@@ -296,35 +296,35 @@ async def test_a_right_answer_about_an_ungated_program_runs_nothing_more() -> No
     assert box.asked == []
 
 
-async def test_the_truth_of_an_output_question_is_never_told() -> None:
+async def test_the_truth_of_an_output_question_is_never_shown() -> None:
     secret = Pair(input=PAIR.input, output="987654", steps=9)
     for content in ('{"output": 6}', "It is 5.", "{"):
         assert "987654" not in (await verdict(content, pair=secret)).feedback
 
 
-async def test_a_wrong_output_is_told_what_was_predicted() -> None:
+async def test_feedback_on_a_wrong_output_shows_what_was_predicted() -> None:
     turn = await verdict('{"output": [1, "{{got}}"]}')
-    assert turn.feedback == TOLD["wrong_output"].replace("{{predicted}}", '[1, "{{got}}"]')
+    assert turn.feedback == PARTS["wrong_output"].replace("{{predicted}}", '[1, "{{got}}"]')
 
 
-async def test_a_wrong_input_is_told_what_it_gives_and_what_it_should() -> None:
+async def test_feedback_on_a_wrong_input_shows_what_it_gives_and_what_it_should() -> None:
     box = FakeRunner({'{"a": 4, "b": 2}': Run(status="ok", value="6")})
     turn = await verdict('{"input": {"a": 4, "b": 2}}', "input", box)
-    for told in ('{"a": 4, "b": 2}', "gives 6", "5 is required"):
-        assert told in turn.feedback
+    for part in ('{"a": 4, "b": 2}', "gives 6", "5 is required"):
+        assert part in turn.feedback
 
 
-async def test_a_long_value_is_told_by_its_beginning() -> None:
+async def test_feedback_shows_the_beginning_of_a_long_value() -> None:
     turn = await verdict('{"output": "' + "x" * 2000 + '"}')
     assert "x" * 599 in turn.feedback
     assert "x" * 600 not in turn.feedback
 
 
 @pytest.mark.parametrize("direction", ["input", "output"])
-async def test_right_answers_are_told_a_fixed_sentence(direction: str) -> None:
+async def test_feedback_on_a_right_answer_is_a_fixed_sentence(direction: str) -> None:
     box = FakeRunner({PAIR.input: Run(status="ok", value=PAIR.output)})
     turn = await verdict(f'{{"input": {PAIR.input}, "output": {PAIR.output}}}', direction, box)
-    assert turn.feedback == TOLD[f"right_{direction}"]
+    assert turn.feedback == PARTS[f"right_{direction}"]
 
 
 async def test_only_fresh_turns_of_open_samples_are_judged() -> None:

@@ -1,5 +1,4 @@
-"""Whole runs in bad weather: the rows are those of the calm run, whatever the servers do, and the
-run ends."""
+"""Whole runs against faulty servers: the rows are those of an undisturbed run, and the run ends."""
 
 import email.utils
 import json
@@ -60,8 +59,8 @@ def model(body: dict[str, Any]) -> Reply:
 
 
 @dataclass
-class Weather:
-    """A model behind bad weather: a share of its answers comes out otherwise."""
+class Faulty:
+    """A model whose server fails: a share of its replies is of these kinds."""
 
     kinds: list[str]
     share: float = 0.4
@@ -91,7 +90,7 @@ def run_of(base: Path, url: str | list[str], out: str, **options: Any) -> Config
     )
 
 
-def told(folder: Path) -> dict[str, Any]:
+def comparable(folder: Path) -> dict[str, Any]:
     """The rows of a folder without what is measured or counted by servers."""
     found = samples(folder)
     for row in found.values():
@@ -115,13 +114,13 @@ async def ended(config: Config, environment: Environment | None = None) -> None:
         *(kind if kind in USUAL else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS),
     ],
 )
-async def test_the_rows_are_those_of_the_calm_run(tmp_path: Path, kind: str) -> None:
-    weather = Weather([*KINDS] if kind == "all of them" else [kind])
-    async with serving(model) as calm, serving(weather.reply) as bad:
-        await ended(run_of(tmp_path, calm.url, "calm"))
+async def test_the_rows_are_those_of_an_undisturbed_run(tmp_path: Path, kind: str) -> None:
+    server = Faulty([*KINDS] if kind == "all of them" else [kind])
+    async with serving(model) as sound, serving(server.reply) as bad:
+        await ended(run_of(tmp_path, sound.url, "undisturbed"))
         await ended(run_of(tmp_path, bad.url, "bad"))
-    assert told(tmp_path / "bad") == told(tmp_path / "calm")
-    assert sum(weather.seen.values()) > len(weather.seen) or kind in ("drip", "no usage")
+    assert comparable(tmp_path / "bad") == comparable(tmp_path / "undisturbed")
+    assert sum(server.seen.values()) > len(server.seen) or kind in ("drip", "no usage")
 
 
 async def test_a_clock_that_jumps_changes_nothing(tmp_path: Path) -> None:
@@ -129,46 +128,46 @@ async def test_a_clock_that_jumps_changes_nothing(tmp_path: Path) -> None:
     environment = replace(
         clock.environment(), wall=lambda: chance.choice((0.0, 1e6, 4e9)) + clock.now
     )
-    weather = Weather(["429"])
+    server = Faulty(["429"])
 
     def reply(body: dict[str, Any]) -> Reply:
         found, soon = (
-            weather.reply(body),
+            server.reply(body),
             {"Retry-After": email.utils.formatdate(time.time() + 9, usegmt=True)},
         )
         return replace(found, headers=soon) if found.status == 429 else found
 
-    async with serving(model) as calm, serving(reply) as bad:
-        await ended(run_of(tmp_path, calm.url, "calm"))
+    async with serving(model) as sound, serving(reply) as bad:
+        await ended(run_of(tmp_path, sound.url, "undisturbed"))
         await ended(run_of(tmp_path, bad.url, "bad"), environment)
-    assert told(tmp_path / "bad") == told(tmp_path / "calm")
+    assert comparable(tmp_path / "bad") == comparable(tmp_path / "undisturbed")
 
 
 async def test_dead_addresses_among_several_cost_no_row(tmp_path: Path) -> None:
     async with (
         serving(model) as one,
-        serving(Weather(["500"], 1.0).reply) as ill,
+        serving(Faulty(["500"], 1.0).reply) as ill,
         serving(model) as two,
     ):
-        await ended(run_of(tmp_path, one.url, "calm"))
+        await ended(run_of(tmp_path, one.url, "undisturbed"))
         urls = [one.url, "http://127.0.0.1:9/v1", ill.url, two.url]
         await ended(run_of(tmp_path, urls, "bad"))
         served = len(one.asked) + len(two.asked)
         assert len(ill.asked) < served, "one that only fails is soon left alone"
-    assert told(tmp_path / "bad") == told(tmp_path / "calm")
+    assert comparable(tmp_path / "bad") == comparable(tmp_path / "undisturbed")
 
 
-async def test_a_poison_request_is_asked_once_more_at_the_end_and_then_a_reject_that_can_be_retried(
+async def test_a_request_that_always_fails_is_asked_at_the_end_and_then_rejected_and_retried(
     tmp_path: Path,
 ) -> None:
     mended = False
 
-    def poisoned(body: dict[str, Any]) -> Reply:
+    def failing(body: dict[str, Any]) -> Reply:
         text = body["messages"][0]["content"]
-        poison = "Problem Statement" in text and "real_0" in text
-        return Reply({"error": {"message": "boom"}}, 500) if poison and not mended else model(body)
+        failed = "Problem Statement" in text and "real_0" in text
+        return Reply({"error": {"message": "boom"}}, 500) if failed and not mended else model(body)
 
-    async with serving(poisoned) as script:
+    async with serving(failing) as script:
         config = run_of(tmp_path, script.url, "out", attempts=3)
         await ended(config)
         (reject,) = [
@@ -176,23 +175,27 @@ async def test_a_poison_request_is_asked_once_more_at_the_end_and_then_a_reject_
         ]
         assert (reject["reason"], reject["kind"]) == ("gave_up", "file")
         asked = [json.dumps(body) for body in script.asked]
-        poison = next(text for text in asked if "real_0" in text and "Problem Statement" in text)
-        assert asked.count(poison) >= 2 * 3  # its attempts, and those of the end
-        assert asked[-3:] == [poison] * 3
+        failed = next(text for text in asked if "real_0" in text and "Problem Statement" in text)
+        assert asked.count(failed) >= 2 * 3  # its attempts, and those of the end
+        assert asked[-3:] == [failed] * 3
         mended = True
         async with Engine(
             config, options=ResumeOptions(retry="gave_up"), environment=FakeClock().environment()
         ) as engine:
             await engine.run()
-        await ended(run_of(tmp_path, script.url, "calm"))
-    assert told(tmp_path / "out")["samples"] == told(tmp_path / "calm")["samples"]
+        await ended(run_of(tmp_path, script.url, "undisturbed"))
+    assert (
+        comparable(tmp_path / "out")["samples"] == comparable(tmp_path / "undisturbed")["samples"]
+    )
 
 
-async def test_one_poisoned_sample_leaves_the_others_of_its_question_alone(tmp_path: Path) -> None:
-    def poisoned(body: dict[str, Any]) -> Reply:
+async def test_one_sample_that_always_fails_leaves_the_others_of_its_question_alone(
+    tmp_path: Path,
+) -> None:
+    def failing(body: dict[str, Any]) -> Reply:
         return Reply({"error": {}}, 500) if body.get("seed") == 1 else model(body)
 
-    async with serving(poisoned) as script:
+    async with serving(failing) as script:
         config = run_of(tmp_path, script.url, "out", attempts=2)
         prediction = config.prediction.model_copy(update={"samples": 3})
         await ended(config.model_copy(update={"prediction": prediction}))

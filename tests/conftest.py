@@ -1,0 +1,30 @@
+"""What every test is held to: no call of ours blocks the event loop."""
+
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+MAY_BLOCK = {
+    "engine/run.py": {"open_run", "_leave_report"},  # a run opens and closes once
+    "engine/batch.py": {"write", "read"},  # nothing else goes on beside a batch file
+    "engine/config/loading.py": {"load_config"},  # before anything runs
+    "engine/journal/opening.py": {"open_database"},  # in the writer's thread, where there is one
+    "engine/source/occurrences.py": {"__init__", "__call__", "__contains__"},  # microseconds
+    "engine/audit/audit.py": {"audit"},
+    "engine/journal/writer.py": {"_drain"},  # without a thread of its own, the loop is the writer
+    "stages/inference/simulated.py": {"_replies"},  # once, before its first answer
+    "sandbox/pool.py": {"__aenter__"},
+    "sandbox/handle.py": {"__init__"},  # starting a process
+}
+"""Functions that are allowed to, with all that they call, by file."""
+
+
+@pytest.fixture(autouse=True)
+def no_blocking() -> Iterator[BlockBuster]:
+    """Fails a test in which our code blocks the loop with a file, a socket, a lock or a sleep."""
+    with blockbuster_ctx(["engine", "stages", "sandbox"]) as watching:
+        for function in watching.functions.values():
+            for file, names in MAY_BLOCK.items():
+                function.can_block_in(file, names)
+        yield watching
