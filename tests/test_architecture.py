@@ -188,7 +188,7 @@ def test_no_call_of_ours_passes_many_arguments_by_place() -> None:
 
 
 def called(node: ast.Call) -> str:
-    return getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+    return str(getattr(node.func, "attr", None) or getattr(node.func, "id", ""))
 
 
 def test_the_formatter_is_overruled_for_tables_only() -> None:

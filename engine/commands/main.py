@@ -29,7 +29,11 @@ class Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # click's signature
+        name: str,
+    ) -> click.Command | None:
         if name not in VERBS:
             return None
         module = importlib.import_module(f"engine.commands.{name}")

@@ -46,8 +46,8 @@ def files_of(paths: Sequence[str], base: Path, setting: str = "source.path") -> 
         elif path.exists():
             found.append(path)
         else:
-            # absolute patterns
-            matches = [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+            names = glob.glob(str(path), recursive=True)  # noqa: PTH207  # absolute patterns
+            matches = [Path(name) for name in names]
             if not matches:
                 raise BadInput(f"{setting}: there is no file {path}")
             found += [match for match in matches if match.is_file()]

@@ -36,7 +36,10 @@ class UnavailableModel:
     def body(self, request: ChatRequest) -> dict[str, Any]:
         return request.body()
 
-    async def complete(self, request: ChatRequest) -> Answer:  # noqa: ARG002  # the port's signature
+    async def complete(
+        self,
+        request: ChatRequest,  # noqa: ARG002  # the port's signature
+    ) -> Answer:
         raise Misconfigured(self.why)
 
 

@@ -550,7 +550,8 @@ def test_a_messages_row_is_a_question_about_its_pair(io_pred: str, direction: st
 
 
 def test_the_system_message_of_a_row_belongs_to_its_opening() -> None:
-    messages = [{"role": "system", "content": "Be brief."}, *ASKED["messages"]]  # type: ignore[misc]
+    asked: Any = ASKED["messages"]
+    messages = [{"role": "system", "content": "Be brief."}, *asked]
     assert reference_question(messages=messages).opening == tuple(messages)
 
 
@@ -643,7 +644,8 @@ def test_a_revision_row_has_as_many_turns_as_its_messages_show() -> None:
     ],
 )
 def test_a_conversation_that_does_not_alternate_is_rejected(spoken: list[str]) -> None:
-    messages = [*ASKED["messages"], *({"role": role, "content": "x"} for role in spoken)]  # type: ignore[misc]
+    asked: Any = ASKED["messages"]
+    messages = [*asked, *({"role": role, "content": "x"} for role in spoken)]
     assert refused("revision", {**ASKED, "ioid": 0, "messages": messages}).reason == "bad_row"
 
 
