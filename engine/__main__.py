@@ -21,10 +21,11 @@ def hidden() -> str:
 
 if __name__ == "__main__":
     if found := hidden():
-        sys.exit(
+        sys.stderr.write(
             f"error: another package hides one of this program's own ({found}); "
-            "give the command `codeio`, or go to another folder"
+            "give the command `codeio`, or go to another folder\n"
         )
+        sys.exit(2)
     from engine.commands.main import main
 
     sys.exit(main(prog="python -m engine"))

@@ -12,10 +12,8 @@ MAY_BLOCK = {
     "engine/journal/opening.py": {"open_database"},  # in the writer's thread, where there is one
     "engine/source/occurrences.py": {"__init__", "__call__", "__contains__"},  # microseconds
     "engine/audit/audit.py": {"audit"},
-    "engine/journal/writer.py": {
-        "_drain",
-        "start",
-    },  # without a thread of its own, the loop is the writer
+    # without a thread of its own, the loop is the writer
+    "engine/journal/writer.py": {"_drain", "start", "close"},
     "stages/prompts/templates.py": {"load"},  # before anything runs
     "stages/inference/simulated.py": {"_replies"},  # once, before its first answer
     "sandbox/pool.py": {"__aenter__"},

@@ -17,7 +17,12 @@ README = (ROOT / "README.md").read_text()
 RUNNING = (ROOT / "docs" / "running.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SESSION = re.compile(r"<!-- session -->\n```(console|sh)\n(.*?)```", re.DOTALL)
-SESSIONS = [page for page in PAGES if SESSION.search(page.read_text())]
+USUAL = "running.md"
+SESSIONS = [
+    pytest.param(page, marks=[] if page.name == USUAL else pytest.mark.slow, id=page.name)
+    for page in PAGES
+    if SESSION.search(page.read_text())
+]
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
@@ -52,13 +57,24 @@ def test_the_readme_has_the_two_commands_that_ci_and_a_newcomer_use() -> None:
     assert commands[1].endswith("python -m pytest")
 
 
+def test_every_room_stands_in_the_architecture() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    rooms = [
+        path.stem
+        for package in ("engine", "stages", "sandbox")
+        for path in (ROOT / package).rglob("*.py")
+        if "starter" not in path.parts and path.name != "__init__.py"
+    ]
+    assert [room for room in rooms if f"`{room}`" not in text] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     for link in LINK.findall(page.read_text()):
         assert (page.parent / link).exists(), link
 
 
-@pytest.mark.parametrize("page", SESSIONS, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", SESSIONS)
 def test_the_sessions_of_a_page_run_as_they_are_shown(page: Path, tmp_path: Path) -> None:
     for kind, text in SESSION.findall(page.read_text()):
         if kind == "sh":

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.config.settings import Config, ModelSettings, Section
+from engine.config.models import ModelSettings
+from engine.config.section import Section
+from engine.config.settings import Config
 
 WIDTH = 100
 """Columns of a run file, at most."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from engine.config.settings import ModelSettings, Price
+from engine.config.models import ModelSettings, Price
 from stages.records import Usage
 
 BATCHED = " (batch)"

@@ -4,7 +4,7 @@ from contextlib import aclosing
 
 from engine.config.settings import Config
 from engine.errors import BadInput
-from engine.source.files import files_of, rows_of
+from engine.source.files import found_files, rows_of
 from sandbox import Runner
 from stages.errors import Rejected
 from stages.likeness.clusters import Probing
@@ -22,7 +22,7 @@ async def load(config: Config, sandbox: Runner) -> Benchmarks:
     Raises: BadInput.
     """
     into = Benchmarks()
-    files = files_of(config.contamination.benchmarks, config.base, SETTING)
+    files = await found_files(config.contamination.benchmarks, config.base, SETTING)
     async with aclosing(rows_of(files, config.base, "content")) as rows:
         async for row in rows:
             if row.fields is None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from engine.config.settings import Config, RevisionSettings, RoleSettings
+from engine.config.roles import RevisionSettings, RoleSettings
+from engine.config.settings import Config
 from engine.flow.graph import Node
 from engine.wiring.model_free import ModelFreeStages
 from engine.wiring.models import Models

@@ -7,7 +7,8 @@ from typing import Any
 
 import aiohttp
 
-from engine.config.settings import Config, ModelSettings
+from engine.config.models import ModelSettings
+from engine.config.settings import Config
 from engine.effects.effects import Effects
 from engine.effects.model import JournalledModel
 from engine.effects.spending import Spending

@@ -53,6 +53,14 @@ def test_the_starter_gives_samples_of_every_ending_and_both_directions(starter: 
     assert {turn["model"] for row in found for turn in row["meta"]["turns"]} == {"simulated"}
 
 
+def test_the_readme_shows_what_the_starter_prints(starter: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    shown = readme.split("It prints:\n\n```\n")[1].split("```")[0].splitlines()
+    printed = (starter / "stdout").read_text().splitlines()
+    assert shown[2:-2] == printed[: len(shown) - 4]
+    assert shown[-1] == printed[-1]
+
+
 def test_the_starters_rows_are_those_of_the_first_release(starter: Path) -> None:
     digest = "0dd537270ffbf282a22b5724e30659f8ba7bb859282689165d8772e1206a37a5"
     assert digest_of(starter / "demo" / "out") == digest

@@ -47,6 +47,8 @@ def test_a_bug_that_is_put_back_is_found(name: str, tmp_path: Path) -> None:
         "-x",
         "-p",
         "no:cacheprovider",
+        "-n",
+        "0",
         mutant["found_by"],
     ]
     try:

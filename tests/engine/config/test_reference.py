@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from engine.config.loading import load_config
+from engine.config.models import ModelSettings
 from engine.config.reference import (
     FORMATS,
     STARTER,
@@ -27,7 +28,7 @@ from engine.config.reference import (
     run_file,
     toml,
 )
-from engine.config.settings import Config, ModelSettings
+from engine.config.settings import Config
 
 ROOT = Path(__file__).parents[3]
 RUN_FILE = resources.files("engine").joinpath("starter", "run.toml")

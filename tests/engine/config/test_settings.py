@@ -8,18 +8,11 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from engine.config import settings as module
+from engine.config.models import ModelSettings
 from engine.config.reach import ORDER
-from engine.config.settings import (
-    Config,
-    Format,
-    ModelSettings,
-    PredictionSettings,
-    Section,
-    SourceSettings,
-    Until,
-    setting,
-)
+from engine.config.roles import PredictionSettings
+from engine.config.section import Section, setting
+from engine.config.settings import Config, Format, SourceSettings, Until
 
 DEFAULT = """\
 {"run":{"profile":"clean"},\
@@ -71,13 +64,12 @@ def is_group(field: FieldInfo) -> bool:
     return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
 
 
-SECTIONS = [
-    value
-    for value in vars(module).values()
-    if isinstance(value, type) and issubclass(value, Section) and value is not Section
-]
+def sections_below(section: type[Section]) -> list[type[Section]]:
+    below = section.__subclasses__()
+    return [*below, *(deeper for one in below for deeper in sections_below(one))]
 
 
+SECTIONS = sections_below(Section)
 SETTINGS = [
     (f"{section.__name__}.{name}", field)
     for section in SECTIONS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.config.settings import ModelSettings, Price
+from engine.config.models import ModelSettings, Price
 from engine.effects.prices import BATCHED, Prices
 from stages.records import Usage
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from engine import Engine, OutOfService
-from engine.config.settings import LimitSettings, ModelSettings, Price
+from engine.config.models import ModelSettings, Price
+from engine.config.settings import LimitSettings
 from engine.effects.prices import Prices
 from engine.effects.spending import Spending
 from engine.journal.journal import Journal
