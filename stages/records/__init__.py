@@ -1,34 +1,41 @@
-"""The records that flow between stages, the outcomes that end them, and the ids of both."""
+"""The records that flow between stages, the outcomes that end them, and the ids of both.
+
+    SourceFile -> TransformQuestion -> Unified -> Program -> Question -> Answered    -> Judged
+    raw           questions            unified    parsed     messages    generations    verified
+
+Each record is frozen and carries all that the next stage needs. The second line names the boundary
+at which it stands. A Question with turns behind it stands at the boundary `revision`. What leaves
+the last stage is a row at the boundary `samples`.
+
+Inputs, outputs and predictions are canonical JSON text in all of them. Only
+`stages.values.equality` compares them.
+"""
 
 from stages.records.identity import KINDS, Kind, identity
 from stages.records.ids import digest, seed_of
+from stages.records.messages import Answer, Message, Messages, Prompt, Usage
+from stages.records.origin import OWN_FIELDS, SCHEMA, Origin
 from stages.records.outcomes import Later, Reject, Row, Tally
-from stages.records.records import (
-    OWN_FIELDS,
-    SCHEMA,
-    Answer,
-    Answered,
+from stages.records.programs import (
     Attempt,
-    Attempted,
     Cluster,
-    Direction,
     Draft,
     Fault,
     Generation,
-    Judged,
-    Message,
-    Messages,
-    Origin,
     Pair,
     Program,
-    Prompt,
-    Question,
     Sections,
     SourceFile,
     TransformQuestion,
-    Turn,
     Unified,
-    Usage,
+)
+from stages.records.questions import (
+    Answered,
+    Attempted,
+    Direction,
+    Judged,
+    Question,
+    Turn,
     Variant,
     VerdictName,
 )

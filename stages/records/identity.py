@@ -2,16 +2,8 @@
 
 from typing import Literal
 
-from stages.records.records import (
-    Answered,
-    Draft,
-    Judged,
-    Program,
-    Question,
-    SourceFile,
-    TransformQuestion,
-    Unified,
-)
+from stages.records.programs import Draft, Program, SourceFile, TransformQuestion, Unified
+from stages.records.questions import Answered, Judged, Question
 
 Kind = Literal["file", "program", "question"]
 KINDS: tuple[Kind, ...] = ("file", "program", "question")

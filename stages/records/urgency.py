@@ -2,7 +2,8 @@
 
 from enum import IntEnum
 
-from stages.records.records import Draft, Question, TransformQuestion
+from stages.records.programs import Draft, TransformQuestion
+from stages.records.questions import Question
 
 
 class Urgency(IntEnum):
