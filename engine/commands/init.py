@@ -10,7 +10,8 @@ from engine.commands import options
 def command(folder: str) -> None:
     """Writes a starter into DIR: source files, and a run file with every setting explained.
 
-    DIR must be new or empty. The starter runs on an embedded model, without a key or a network.
+    DIR must be new or empty. A JSON Schema beside the run file lets editors check
+    it. The starter runs on an embedded model, without a key or a network.
 
     \b
     Example:
@@ -20,6 +21,7 @@ def command(folder: str) -> None:
     from importlib import resources
     from pathlib import Path
 
+    from engine.config import reference
     from engine.errors import BadInput
 
     path = Path(folder)
@@ -30,6 +32,7 @@ def command(folder: str) -> None:
         (path / "code").mkdir(parents=True)
         with resources.as_file(starter) as files:
             shutil.copy(files / "run.toml", path / "run.toml")
+            (path / "run.schema.json").write_text(reference.json_schema())
             for file in sorted((files / "code").glob("*.py")):
                 shutil.copy(file, path / "code" / file.name)
     except OSError as exc:

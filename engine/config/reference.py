@@ -49,6 +49,8 @@ Every setting may be left out, and then has the default below.
 [boundaries.md](boundaries.md) explains the formats, [data.md](data.md) the tags and verdicts.
 [models.md](models.md), [money.md](money.md) and [sandbox.md](sandbox.md) explain their sections.
 """
+SCHEMA_FILE = "./run.schema.json"
+"""The schema beside the starter's run file, as the run file names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,8 @@
 """The command's front: every verb explains itself, and what is mistyped is named."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -97,3 +99,10 @@ def test_a_folder_of_no_run_is_refused(ran: Ran, tmp_path: Path, verb: str) -> N
     status, out, err = ran(verb, str(tmp_path))
     assert (status, out) == (2, "")
     assert re.search(r"name (a run folder|the folder of a run)", err)
+
+
+def test_help_and_the_bare_import_wait_for_nothing_heavy() -> None:
+    heavy = "{'aiohttp', 'pydantic', 'rich', 'sqlite3', 'zstandard'}"
+    code = f"import sys, engine, engine.commands.main; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -17,6 +17,7 @@ from engine.config.loading import load_config
 from engine.config.models import ModelSettings
 from engine.config.reference import (
     FORMATS,
+    SCHEMA_FILE,
     STARTER,
     WIDTH,
     Group,
@@ -34,7 +35,8 @@ ROOT = Path(__file__).parents[3]
 RUN_FILE = resources.files("engine").joinpath("starter", "run.toml")
 COMMAND_OF_PAGE = "codeio settings --format markdown > docs/settings.md"
 COMMAND_OF_RUN_FILE = (
-    "python -c 'from engine.config.reference import run_file; print(run_file(True), end=\"\")'"
+    "python -c 'from engine.config.reference import SCHEMA_FILE, run_file; "
+    'print(run_file(True, schema=SCHEMA_FILE), end="")\''
     " > engine/starter/run.toml"
 )
 SCHEMA = json.loads(json_schema())
@@ -71,7 +73,8 @@ def test_the_page_is_the_one_that_the_settings_give() -> None:
 
 
 def test_the_starters_run_file_is_the_one_that_the_settings_give() -> None:
-    assert RUN_FILE.read_text("utf-8") == run_file(starter=True), f"rewrite: {COMMAND_OF_RUN_FILE}"
+    text = run_file(starter=True, schema=SCHEMA_FILE)
+    assert RUN_FILE.read_text("utf-8") == text, f"rewrite: {COMMAND_OF_RUN_FILE}"
 
 
 @pytest.mark.parametrize("starter", [False, True])
