@@ -91,7 +91,10 @@ class Lease:
 
     async def _journal(self, counts: Mapping[str, int]) -> None:
         self._journalled = self.outstanding
-        await self.journal.lease(self._row(), counts)
+        if self.outstanding:
+            await self.journal.lease(self._row(), counts)
+        else:  # a lease over nothing would count as one more lost call after a restart
+            await self.journal.end_leases([self._row()], counts)
 
     def _row(self) -> LeaseRow:
         return LeaseRow(

@@ -10,6 +10,7 @@ import pytest
 from engine import Engine, OutOfService
 from engine.config.models import ModelSettings, Price
 from engine.config.settings import LimitSettings
+from engine.effects.lease import Lease
 from engine.effects.prices import Prices
 from engine.effects.spending import Spending
 from engine.journal.journal import Journal
@@ -184,3 +185,23 @@ async def test_a_models_name_may_hold_any_sign() -> None:
     )
     again.load(first.add("a|b", "inference", Usage(input_tokens=1_000_000, output_tokens=5)))
     assert first.usd == again.usd == pytest.approx(1.0)
+
+
+async def test_a_call_whose_last_attempt_was_lost_leaves_no_lease(tmp_path: Path) -> None:
+    spending = Spending(prices=Prices.of({}), limits=LimitSettings(budget_tokens=1000))
+    async with Journal(tmp_path) as journal:
+        lease = Lease(
+            spending=spending,
+            journal=journal,
+            model="m",
+            role="inference",
+            worst_case=Usage(input_tokens=10, output_tokens=5),
+        )
+        await lease.sending()
+        await lease.wasted(None)
+        await lease.end()
+        assert await journal.leases() == []
+    async with Journal(tmp_path) as journal:
+        again = Spending(prices=Prices.of({}), limits=LimitSettings())
+        await again.resume(journal)
+    assert again.to_json()["roles"]["inference"]["lost_calls"] == 1
