@@ -90,6 +90,7 @@ async def test_broken_programs_are_there_again_after_repair(tmp_path: Path) -> N
     assert len(repaired) >= 0.2 * len(programs["sound"])
 
 
+@pytest.mark.slow
 async def test_recorded_programs_enter_at_parsed(tmp_path: Path) -> None:
     lines = PARSED.read_text().splitlines()[100:108]
     write_rows(tmp_path / "parsed.jsonl", *lines)

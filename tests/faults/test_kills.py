@@ -259,10 +259,9 @@ def paid_twice(script: Script) -> int:
     )
 
 
-async def test_killed_at_every_named_point_nothing_is_lost(tmp_path: Path) -> None:
-    await killed_and_finished(
-        tmp_path, [f"{point}:{count}" for count in (6, 12) for point in POINTS]
-    )
+@pytest.mark.parametrize("count", [6, pytest.param(12, marks=pytest.mark.slow)])
+async def test_killed_at_every_named_point_nothing_is_lost(tmp_path: Path, count: int) -> None:
+    await killed_and_finished(tmp_path, [f"{point}:{count}" for point in POINTS])
 
 
 @pytest.mark.slow
