@@ -133,9 +133,11 @@ class Engine:
         async def listen(row: Row) -> None:
             rows.append(dict(row.content))
 
-        arrivals = self.opened.admission.of_item(source_file, listen)
-        tickets = [await self._enter(arrival) async for arrival in arrivals]
+        tickets: list[Ticket] = []
         try:
+            async for arrival in self.opened.admission.of_item(source_file, listen):
+                tickets.append(arrival[0])  # before it is entered: that may be cancelled too
+                await self._enter(arrival)
             for ticket in tickets:
                 await ticket.done.wait()
         except asyncio.CancelledError:
@@ -192,7 +194,8 @@ class Engine:
                 if run.stop.on or run.flow.failure:
                     break
                 async for arrival in run.admission.of_item(item, listener):
-                    live.add(await self._enter(arrival))
+                    live.add(arrival[0])
+                    await self._enter(arrival)
                     # However long the stream is, the set grows no larger than the window.
                     if len(live) > run.flow.window.size:
                         live.difference_update([one for one in live if one.done.is_set()])

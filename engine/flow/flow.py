@@ -124,7 +124,12 @@ class Flow:
         self.books.opened(ticket, self._graph.identity(record)[0])
         ticket.live += 1
         self._parking.moving += 1
-        await self._edges.enter(node, ticket, record)
+        try:
+            await self._edges.enter(node, ticket, record)
+        except asyncio.CancelledError:  # it waited for room, and will never come in
+            ticket.cancel()
+            await self._leave(ticket)
+            raise
         # One turn of the loop lets the record take its slot of the model or the sandbox. Otherwise
         # the window would still see that slot as free, and let in a row too many.
         await asyncio.sleep(0)
@@ -167,14 +172,12 @@ class Flow:
                 ticket.scopes.add(scope)
                 if not ticket.cancelled:
                     try:
-                        outcomes = await self._failures.outcomes(
-                            node, record, self._graph.identity(record)
-                        )
-                    except Withheld:
+                        about = self._graph.identity(record)
+                        outcomes = await self._failures.outcomes(node, record, about)
+                    except (Withheld, Unavailable) as exc:
                         outcomes = None
-                    except Unavailable as exc:
-                        outcomes = None
-                        self.halt(OutOfService(str(exc)))
+                        if isinstance(exc, Unavailable):
+                            self.halt(OutOfService(str(exc)))
                 ticket.scopes.discard(scope)
             if outcomes is None:
                 ticket.held_back = True

@@ -101,6 +101,24 @@ async def test_an_engine_can_be_used_within_a_cancelled_task(tmp_path: Path) -> 
         pass  # the folder is free again
 
 
+async def test_a_submit_that_is_cancelled_on_its_way_in_leaves_nothing_running(
+    tmp_path: Path,
+) -> None:
+    async with serving(answered) as script:
+        config = served(tmp_path, script.url, output={"dir": ""})
+        async with Engine(config) as engine:
+            submitting = asyncio.create_task(engine.submit({"content": "def real(): 1"}))
+            while not engine.statistics().live:
+                await asyncio.sleep(0)
+            submitting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await submitting
+            async with asyncio.timeout(30):
+                await engine.opened.flow.quiet()
+            assert engine.statistics().written == {}
+            assert engine.opened.flow.window.live == 0
+
+
 async def test_who_still_waits_when_the_engine_closes_gets_an_error(tmp_path: Path) -> None:
     async with Engine(settings(tmp_path, output={"dir": ""}, prediction=FEW)) as engine:
         waiting = asyncio.create_task(engine.submit(Path(starter_files("snake_grid")[0])))

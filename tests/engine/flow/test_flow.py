@@ -381,3 +381,25 @@ async def test_rows_come_in_only_while_something_is_idle() -> None:
     window.signal.notify()
     await waiting
     assert window.live == 2
+
+
+async def test_a_row_whose_entering_is_cancelled_gives_its_place_back() -> None:
+    sink, never = Kept(), asyncio.Event()
+
+    async def stage(token: Token) -> RowsOut:
+        await never.wait()
+        return ()
+
+    async with single(stage, sink, queue_size=1) as flow:
+        for name in ("works", "waits"):
+            await flow.enter(ticket(name), Token(0, name), "n0")
+        late = ticket("late")
+        entering = asyncio.create_task(flow.enter(late, Token(0, "late"), "n0"))
+        while flow.books.live < 3:
+            await asyncio.sleep(0)
+        entering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await entering
+        assert late.done.is_set()
+        assert (flow.books.live, flow.window.live) == (2, 2)
+    assert sink.done == []
