@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("any load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any load")
 
+LONG_S = 3600
+"""The limit of slow and nightly tests, in seconds. That of the others is in pyproject.toml."""
 MAY_BLOCK = {
     "engine/run.py": {"open_run", "_leave_report"},  # a run opens and closes once
     "engine/batch.py": {"write", "read"},  # nothing else goes on beside a batch file
@@ -34,3 +36,10 @@ def no_blocking() -> Iterator[BlockBuster]:
             for file, names in MAY_BLOCK.items():
                 function.can_block_in(file, names)
         yield watching
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that take minutes by nature may take longer than the others."""
+    for item in items:
+        if any(item.iter_markers("slow")) or any(item.iter_markers("nightly")):
+            item.add_marker(pytest.mark.timeout(LONG_S))
