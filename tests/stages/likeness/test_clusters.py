@@ -2,6 +2,7 @@
 is a second net."""
 
 import asyncio
+import hashlib
 import json
 import tomllib
 from pathlib import Path
@@ -23,7 +24,7 @@ from stages.likeness.clusters import (
 )
 from stages.likeness.probes import PROBES, bank
 from stages.records import Cluster, Origin, Pair, Program, Sections
-from stages.values.types import merged, parameters, type_of, typed
+from stages.values.types import Type, merged, parameters, type_of, typed
 
 FOLDER = Path(__file__).parents[2] / "planted" / "rewrites"
 CORPUS = {path.stem: tomllib.loads(path.read_text()) for path in sorted(FOLDER.glob("*.toml"))}
@@ -213,3 +214,19 @@ def test_groups_are_closed_under_likeness_and_named_by_their_lowest_id() -> None
         grouped(clusters) == grouped(reversed(clusters)) == {"d": "b", "b": "b", "c": "b", "a": "a"}
     )
     assert keys(Cluster(VERSION, None, ())) == ()
+
+
+def test_the_probes_are_those_that_the_clusters_of_this_version_were_made_with() -> None:
+    """Other probes give other clusters: they need another VERSION."""
+    record: Type = ("record", {"x": "float", "y": "bool"})
+    arguments: list[tuple[tuple[str, Type], ...]] = [
+        (("a", "str"),),
+        (("a", "int"),),
+        (("a", ("list", "int")), ("b", "str")),
+        (("a", record), ("b", ("map", "null"))),
+    ]
+    texts = "\n".join(text for one in arguments for text in bank(one))
+    assert VERSION == 1
+    assert hashlib.sha256(texts.encode()).hexdigest() == (
+        "658bc44259a9d01e384c1d295711a5e81b29bd3561153d461f72c6e635940992"
+    )
