@@ -10,6 +10,7 @@ from engine.config.changes import RAISED, completed, differences, extensions, to
 from engine.config.settings import Config
 from engine.errors import BadInput, MachineFailed
 from engine.journal.journal import Journal
+from engine.journal.opening import FILE
 from engine.results.rejects import standing_rejects
 from stages.records import counts
 
@@ -82,7 +83,7 @@ async def _attach(journal: Journal, options: ResumeOptions) -> None:
     """Attaches the journal of the run that this one was forked from, if it was."""
     older = options.fork_of
     if older is not None:
-        await journal.remember("forked_from", str(older.resolve() / "journal.sqlite"))
+        await journal.remember("forked_from", str(older.resolve() / FILE))
     noted = await journal.note("forked_from")
     if noted is not None:
         await journal.attach(Path(noted))

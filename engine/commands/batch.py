@@ -9,9 +9,6 @@ from engine.commands import options
 if TYPE_CHECKING:
     from engine.config.settings import Config
 
-MOST = 50_000
-"""Requests in a file. Source: OpenAI's limit."""
-
 
 @click.group()
 def command() -> None:
@@ -33,12 +30,11 @@ def command() -> None:
 @click.option(
     "--most",
     type=click.IntRange(min=1),
-    default=MOST,
-    show_default=True,
-    help="Requests in the file, at most.",
+    metavar="N",
+    help="Requests in the file, at most. Without it the file has as many as OpenAI's API takes.",
 )
 @options.overrides
-def write(run_file: str, file: str, most: int, overrides: tuple[str, ...]) -> None:
+def write(run_file: str, file: str, most: int | None, overrides: tuple[str, ...]) -> None:
     """Writes the calls that the run of RUN.toml needs now, as a batch input file.
 
     \b
@@ -50,7 +46,7 @@ def write(run_file: str, file: str, most: int, overrides: tuple[str, ...]) -> No
 
     from engine import batch
 
-    written = asyncio.run(batch.write(_config(run_file, overrides), Path(file), most))
+    written = asyncio.run(batch.write(_config(run_file, overrides), Path(file), most or batch.MOST))
     click.echo(
         f"{file}: {written.requests} requests, which can cost {written.most_usd:.4f} USD at most; "
         f"{written.waiting} more are needed now"

@@ -80,8 +80,9 @@ def command(
 def _forked(config: "Config", new: str) -> "Config":
     """The same settings with another folder. Raises: BadInput."""
     from engine.errors import BadInput
+    from engine.journal.opening import FILE
 
-    if config.folder is None or not (config.folder / "journal.sqlite").exists():
+    if config.folder is None or not (config.folder / FILE).exists():
         raise BadInput(
             f"--fork {new}: output.dir is {config.output.dir!r}, where there is no run to take "
             "results from"

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from engine.commands import settings as verb
 from engine.config.loading import load_config
 from engine.config.models import ModelSettings
 from engine.config.reference import (
@@ -307,7 +308,7 @@ def test_every_format_is_text_that_ends_its_last_line(name: str) -> None:
 
 
 def test_the_formats_are_those_of_the_command() -> None:
-    assert list(FORMATS) == ["toml", "markdown", "json-schema"]
+    assert tuple(FORMATS) == verb.FORMATS == ("toml", "markdown", "json-schema")
     assert render("toml") == run_file()
 
 
